@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+/// The settings of every target of ours. A warning is an error; what a module imports is its own affair
+/// unless it says otherwise.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// A library target: its folder is `Sources/NAME`, its tests are `Tests/NAMETests`.
+func layer(_ name: String, on lower: [Target.Dependency]) -> [Target] {
+    [
+        .target(name: name, dependencies: lower, swiftSettings: settings),
+        .testTarget(name: name + "Tests", dependencies: lower + [.byName(name: name)], swiftSettings: settings),
+    ]
+}
+
+func program(_ name: String, on lower: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: lower, swiftSettings: settings)
+}
+
+// A target imports only targets that stand above it in this list (docs/architecture.md, "Parts").
+let targets: [[Target]] = [
+    [
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLinux"),
+    ],
+    layer("StrictJSON", on: []),
+    layer("Access", on: ["StrictJSON"]),
+    layer("Evidence", on: ["Access", "StrictJSON", "COpenSSL"]),
+    layer("Posix", on: ["CLinux"]),
+    layer("Terminal", on: ["Posix"]),
+    layer("Transport", on: ["Posix", "CLinux", "COpenSSL"]),
+    layer("Protocol", on: ["Access", "Evidence", "StrictJSON"]),
+    layer("Storage", on: ["Access", "Evidence", "StrictJSON", "CSQLite"]),
+    layer("CommandLineKit", on: []),
+    layer("Broker", on: ["Access", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "Storage"]),
+    layer("Agent", on: ["Access", "Evidence", "StrictJSON", "CLinux", "Posix", "Terminal", "Transport", "Protocol"]),
+    layer("Client", on: ["Access", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "CommandLineKit"]),
+    [
+        program("stint", on: ["Client", "CommandLineKit"]),
+        program("stintd", on: ["Broker", "CommandLineKit"]),
+        program("stint-agent", on: ["Agent", "CommandLineKit"]),
+    ],
+]
+
+let package = Package(name: "Stint", targets: targets.flatMap { $0 })
