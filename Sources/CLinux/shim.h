@@ -1,10 +1,164 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linux calls that Swift's Glibc module hides: the headers under _GNU_SOURCE, and inline functions for macros
-// and variadic calls.
+// Linux calls that Swift's Glibc module hides: the headers under _GNU_SOURCE, and inline functions for macros,
+// variadic calls, unions and system calls that glibc has no function for. There is no C source behind this header.
 #pragma once
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
+#include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
 #include <unistd.h>
+
+// Files
+
+/// open(2) with its mode; variadic in C.
+static inline int stint_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+
+/// The lowest free descriptor number from `minimum` on, for the same open file; close-on-exec.
+static inline int stint_duplicate(int descriptor, int minimum) { return fcntl(descriptor, F_DUPFD_CLOEXEC, minimum); }
+
+static inline int stint_get_flags(int descriptor) { return fcntl(descriptor, F_GETFL); }
+static inline int stint_set_flags(int descriptor, int flags) { return fcntl(descriptor, F_SETFL, flags); }
+static inline int stint_get_descriptor_flags(int descriptor) { return fcntl(descriptor, F_GETFD); }
+
+/// What `stat` says that we ask about, without the layout of `struct stat`.
+struct stint_file_status {
+    uint32_t mode;
+    uint32_t owner;
+    uint32_t group;
+    int64_t size;
+};
+
+static inline int stint_status_from(int result, const struct stat *raw, struct stint_file_status *status) {
+    if (result != 0) return result;
+    status->mode = raw->st_mode;
+    status->owner = raw->st_uid;
+    status->group = raw->st_gid;
+    status->size = raw->st_size;
+    return 0;
+}
+
+/// lstat(2): a symbolic link is described itself.
+static inline int stint_link_status(const char *path, struct stint_file_status *status) {
+    struct stat raw;
+    return stint_status_from(lstat(path, &raw), &raw, status);
+}
+
+static inline int stint_descriptor_status(int descriptor, struct stint_file_status *status) {
+    struct stat raw;
+    return stint_status_from(fstat(descriptor, &raw), &raw, status);
+}
+
+// Processes
+
+/// pidfd_open(2), Linux 5.3. By number: glibc has the function only since 2.36.
+static inline int stint_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+/// pidfd_send_signal(2), Linux 5.1.
+static inline int stint_pidfd_signal(int pidfd, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+/// How a child ended, out of the union in `siginfo_t`. `code` is one of CLD_EXITED, CLD_KILLED, CLD_DUMPED.
+struct stint_child_end {
+    pid_t process;
+    int code;
+    int status;
+};
+
+static const int stint_wait_for_process = P_PID;
+static const int stint_wait_for_pidfd = 3;  // P_PIDFD, Linux 5.4; an enumerator that older headers lack
+
+/// waitid(2). `end->process` is 0 when WNOHANG was asked for and the child still runs.
+static inline int stint_wait(int kind, int which, int options, struct stint_child_end *end) {
+    siginfo_t information;
+    memset(&information, 0, sizeof information);
+    int result = waitid((idtype_t)kind, (id_t)which, &information, options);
+    end->process = information.si_pid;
+    end->code = information.si_code;
+    end->status = information.si_status;
+    return result;
+}
+
+static inline int stint_set_subreaper(int on) { return prctl(PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); }
+static inline int stint_set_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
+static inline int stint_set_dumpable(int on) { return prctl(PR_SET_DUMPABLE, on, 0, 0, 0); }
+static inline int stint_get_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
+static inline int stint_set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+static inline int stint_get_no_new_privileges(void) { return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); }
+static inline int stint_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+static inline int stint_set_limit(int resource, uint64_t soft, uint64_t hard) {
+    struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
+    return setrlimit((__rlimit_resource_t)resource, &limit);
+}
+
+static inline int stint_get_limit(int resource, uint64_t *soft, uint64_t *hard) {
+    struct rlimit limit;
+    int result = getrlimit((__rlimit_resource_t)resource, &limit);
+    if (result == 0) {
+        *soft = limit.rlim_cur;
+        *hard = limit.rlim_max;
+    }
+    return result;
+}
+
+static const int stint_limit_core = RLIMIT_CORE;
+static const int stint_limit_open_files = RLIMIT_NOFILE;
+static const int stint_limit_processes = RLIMIT_NPROC;
+
+/// close_range(2), Linux 5.9, by number: glibc has the function only since 2.34.
+static inline int stint_close_range(unsigned first, unsigned last) {
+    return (int)syscall(SYS_close_range, first, last, 0);
+}
+
+// Terminals
+
+static inline int stint_set_window_size(int terminal, uint16_t columns, uint16_t rows) {
+    struct winsize size = {.ws_row = rows, .ws_col = columns};
+    return ioctl(terminal, TIOCSWINSZ, &size);
+}
+
+static inline int stint_get_window_size(int terminal, uint16_t *columns, uint16_t *rows) {
+    struct winsize size;
+    int result = ioctl(terminal, TIOCGWINSZ, &size);
+    if (result == 0) {
+        *columns = size.ws_col;
+        *rows = size.ws_row;
+    }
+    return result;
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+
+/// A file that only grows: recordings and spools. One owner writes.
+package struct AppendFile: ~Copyable, Sendable {
+    private let file: OwnedDescriptor
+    private let path: String
+
+    /// Opens the file, or makes it with this mode and makes its name durable.
+    package init(_ path: String, mode: UInt32 = 0o600) throws(SystemError) {
+        let file = try DurableFile.open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, mode: mode)
+        guard try FileStatus(of: file, path).isRegular else {
+            throw SystemError(.notRegularFile, in: "open", about: path)
+        }
+        try DurableFile.synchroniseDirectory(of: path)
+        self.file = file
+        self.path = path
+    }
+
+    /// The length in bytes, as the file is now.
+    package var size: Int64 {
+        get throws(SystemError) { try FileStatus(of: file, path).size }
+    }
+
+    /// Writes everything, into the kernel's cache.
+    package func append(_ bytes: [UInt8]) throws(SystemError) {
+        do {
+            try file.writeAll(bytes)
+        } catch {
+            throw error.about(path)
+        }
+    }
+
+    /// Puts what was appended so far on disk.
+    package func synchronise() throws(SystemError) {
+        try check("fdatasync", path) { fdatasync(file.number) }
+    }
+
+    /// Cuts the file to `size` bytes: what a crash left of a half-written end.
+    package func cut(to size: Int64) throws(SystemError) {
+        try check("ftruncate", path) { ftruncate(file.number, Int(size)) }
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+
+/// What the process was started with. Nothing here is ever changed: `setenv` is not safe beside other threads.
+package enum Environment {
+    /// The value of a variable; nil when it is not set.
+    package static func value(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }
+    }
+
+    /// The name of this machine, as it calls itself.
+    package static func hostName() -> String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+            // It fails only for a buffer that is too small, and names have at most 64 bytes (gethostname(2)).
+            guard gethostname(buffer.baseAddress!, 255) == 0 else { return "localhost" }
+            buffer[255] = 0
+            return String(cString: buffer.baseAddress!)
+        }
+    }
+
+    /// The file this process runs. After an upgrade in place it is the new file under the same path.
+    package static func executablePath() throws(SystemError) -> String {
+        let path = "/proc/self/exe"
+        var failure: SystemError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+            let length = buffer.withMemoryRebound(to: CChar.self) { readlink(path, $0.baseAddress!, 4096) }
+            if length < 0 { failure = SystemError(call: "readlink", errno: errno, subject: path) }
+            count = max(0, length)
+        }
+        if let failure { throw failure }
+        let deleted = Array(" (deleted)".utf8)
+        return String(
+            decoding: bytes.suffix(deleted.count) == deleted[...] ? bytes.dropLast(deleted.count) : bytes[...],
+            as: UTF8.self)
+    }
+}
+
+/// The three descriptors every process has.
+package enum StandardStream: Int32, Sendable {
+    case input = 0
+    case output = 1
+    case error = 2
+
+    package var isTerminal: Bool { isatty(rawValue) == 1 }
+
+    /// Writes text.
+    ///
+    /// - Throws: `system.epipe` when the reader is gone, such as `| head`.
+    package func write(_ text: String) throws(SystemError) { try Transfer.writeAll(rawValue, Array(text.utf8)) }
+}
