@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: after `become` returned, the process has the ids and groups of the user and no way back. When anything
+// is in doubt it throws, and the caller must exit.
+import CLinux
+import Glibc
+
+/// Giving up root for good, in a process made for one session before it starts the user's program.
+package enum Privileges {
+    /// Becomes the user: groups first, then the group, then the user, because each step needs the right that the
+    /// next one gives away. Reads everything back.
+    ///
+    /// Without root it only passes when the process already is that user; the groups stay as they are then.
+    package static func become(_ user: User) throws(SystemError) {
+        if geteuid() == 0 {
+            try check("setgroups", user.name) { setgroups(user.groups.count, user.groups) }
+            try check("setresgid", user.name) { setresgid(user.gid, user.gid, user.gid) }
+            try check("setresuid", user.name) { setresuid(user.uid, user.uid, user.uid) }
+            guard try Set(currentGroups()) == Set(user.groups) else {
+                throw refusal("its groups are not those of the user", user)
+            }
+        }
+        try verify(user)
+    }
+
+    private static func verify(_ user: User) throws(SystemError) {
+        var (real, effective, saved): (uid_t, uid_t, uid_t) = (0, 0, 0)
+        try check("getresuid") { getresuid(&real, &effective, &saved) }
+        guard real == user.uid, effective == user.uid, saved == user.uid else {
+            throw refusal("it still has uid \(effective)", user)
+        }
+        try check("getresgid") { getresgid(&real, &effective, &saved) }
+        guard real == user.gid, effective == user.gid, saved == user.gid else {
+            throw refusal("it still has gid \(effective)", user)
+        }
+        // The proof that nothing is left: taking root back must fail.
+        guard user.uid == 0 || setuid(0) != 0 else { throw refusal("it could take root back", user) }
+    }
+
+    private static func currentGroups() throws(SystemError) -> [UInt32] {
+        let count = try check("getgroups") { getgroups(0, nil) }
+        var groups = [gid_t](repeating: 0, count: Int(count))
+        let filled = try check("getgroups") { getgroups(count, &groups) }
+        return Array(groups.prefix(Int(filled)))
+    }
+
+    private static func refusal(_ reason: String, _ user: User) -> SystemError {
+        SystemError(.privilegesKept(reason), in: "setresuid", about: user.name)
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+
+/// Properties that a process gives itself (prctl(2), setrlimit(2)).
+package enum ProcessControl {
+    /// Orphans among our descendants become our children instead of init's. Kept over exec, not inherited by children.
+    package static func becomeSubreaper() throws(SystemError) {
+        try check("prctl") { stint_set_subreaper(1) }
+    }
+
+    /// The signal that we get when the thread that started us ends. Look at the parent after the call: it may have
+    /// gone before.
+    package static func setParentDeathSignal(_ signal: Signal) throws(SystemError) {
+        try check("prctl") { stint_set_parent_death_signal(signal.rawValue) }
+    }
+
+    /// No core dumps, and no other process of the same user may trace us or read our memory.
+    package static func forbidInspection() throws(SystemError) {
+        try check("prctl") { stint_set_dumpable(0) }
+        guard stint_get_dumpable() == 0 else { throw SystemError(call: "prctl", errno: EPERM) }
+    }
+
+    /// From here on no program that we start gains privileges: set-uid bits do nothing, `sudo` among them.
+    package static func forbidNewPrivileges() throws(SystemError) {
+        try check("prctl") { stint_set_no_new_privileges() }
+        guard stint_get_no_new_privileges() == 1 else { throw SystemError(call: "prctl", errno: EPERM) }
+    }
+
+    /// The name in process lists; the kernel keeps 15 bytes.
+    package static func setName(_ name: String) {
+        // Cosmetic: a process with its old name works as well.
+        stint_set_name(name)
+    }
+
+    package enum Limit: Sendable {
+        case coreSize
+        case openFiles
+        case processes
+
+        fileprivate var number: Int32 {
+            switch self {
+            case .coreSize: stint_limit_core
+            case .openFiles: stint_limit_open_files
+            case .processes: stint_limit_processes
+            }
+        }
+    }
+
+    /// The soft and the hard value; `UInt64.max` is without limit.
+    package static func limit(_ limit: Limit) throws(SystemError) -> (soft: UInt64, hard: UInt64) {
+        var soft: UInt64 = 0
+        var hard: UInt64 = 0
+        try check("getrlimit") { stint_get_limit(limit.number, &soft, &hard) }
+        return (soft, hard)
+    }
+
+    package static func setLimit(_ limit: Limit, soft: UInt64, hard: UInt64) throws(SystemError) {
+        try check("setrlimit") { stint_set_limit(limit.number, soft, hard) }
+    }
+
+    /// Raises the soft limit of open files to the hard one: a broker holds thousands of connections.
+    package static func raiseOpenFileLimit() throws(SystemError) {
+        let (soft, hard) = try limit(.openFiles)
+        if soft < hard { try setLimit(.openFiles, soft: hard, hard: hard) }
+    }
+
+    /// Closes every descriptor from `first` on, ours or inherited (close_range(2)). For the first lines of a program
+    /// that owns none yet.
+    package static func closeDescriptors(from first: Int32) throws(SystemError) {
+        try check("close_range") { stint_close_range(UInt32(max(first, 0)), .max) }
+    }
+}
