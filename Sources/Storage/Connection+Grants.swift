@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Access
+package import Evidence
+import StrictJSON
+
+/// A grant with the activation that started it.
+package struct StoredGrant: Sendable {
+    package var machine: Grant
+    package let request: RequestID
+    package let activation: Signed<ActivationStatement>?
+    package let createdAt: Timestamp
+    package let endedAt: Timestamp?
+
+    package var id: GrantID { machine.id }
+}
+
+extension Connection {
+    package func grant(_ id: GrantID) throws -> StoredGrant? {
+        guard let row = try first("SELECT * FROM access_grant WHERE id = ?1", .text(id.description)) else { return nil }
+        return try storedGrant(row)
+    }
+
+    package func grants(limit: Int) throws -> [StoredGrant] {
+        try query("SELECT * FROM access_grant ORDER BY created_at DESC, id LIMIT ?1", .integer(Int64(limit))).map(storedGrant)
+    }
+
+    /// Grants of `holder` that are not over.
+    package func openGrants(of holder: PersonName) throws -> [StoredGrant] {
+        try query(
+            "SELECT * FROM access_grant WHERE holder = ?1 AND state IN ('ready', 'active', 'ending') ORDER BY created_at DESC",
+            .text(holder.text)
+        ).map(storedGrant)
+    }
+
+    package func openGrants() throws -> [StoredGrant] {
+        try query("SELECT * FROM access_grant WHERE state IN ('ready', 'active', 'ending') ORDER BY created_at DESC")
+            .map(storedGrant)
+    }
+
+    /// Grants whose next deadline is past: not activated in time, or expired.
+    package func grantsDue(at now: Timestamp, limit: Int) throws -> [StoredGrant] {
+        let lapsed = try query(
+            "SELECT * FROM access_grant WHERE state = 'ready' AND activate_before <= ?1 ORDER BY activate_before LIMIT ?2",
+            .integer(now.milliseconds), .integer(Int64(limit)))
+        let expired = try query(
+            "SELECT * FROM access_grant WHERE state = 'active' AND not_after <= ?1 ORDER BY not_after LIMIT ?2",
+            .integer(now.milliseconds), .integer(Int64(limit)))
+        return try (lapsed + expired).map(storedGrant)
+    }
+
+    /// Grants that are ending and have no session left that has not ended.
+    package func grantsToSettle(limit: Int) throws -> [StoredGrant] {
+        try query(
+            """
+            SELECT * FROM access_grant AS g WHERE state = 'ending' AND NOT EXISTS
+                (SELECT 1 FROM session AS s WHERE s.grant_id = g.id AND s.state <> 'ended')
+            LIMIT ?1
+            """, .integer(Int64(limit))
+        ).map(storedGrant)
+    }
+
+    package func insert(_ grant: Grant, for request: RequestID, at now: Timestamp) throws {
+        try run(
+            """
+            INSERT INTO access_grant (id, request, holder, state, version, granted_seconds, activate_before, created_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            """,
+            .text(grant.id.description), .text(request.description), .text(grant.holder.text),
+            .text(grant.state.rawValue), .integer(grant.version), .integer(grant.granted.wholeSeconds),
+            .integer(grant.activateBefore.milliseconds), .integer(now.milliseconds))
+    }
+
+    /// Stores a transition; see ``update(_:from:at:)-request``.
+    ///
+    /// - Parameter activation: the statement, with the transition that it causes.
+    package func update(
+        _ grant: Grant, from version: Int64, activation: Signed<ActivationStatement>? = nil, at now: Timestamp
+    ) throws {
+        let changed = try run(
+            """
+            UPDATE access_grant SET state = ?3, version = ?4, not_before = ?5, not_after = ?6, end_reason = ?7,
+                ended_at = ?8, activation = coalesce(?9, activation),
+                activation_signatures = coalesce(?10, activation_signatures)
+            WHERE id = ?1 AND version = ?2
+            """,
+            .text(grant.id.description), .integer(version), .text(grant.state.rawValue), .integer(grant.version),
+            SQLValue(grant.notBefore?.milliseconds), SQLValue(grant.notAfter?.milliseconds),
+            SQLValue(grant.endReason?.rawValue), SQLValue(grant.state.isTerminal ? now.milliseconds : nil),
+            SQLValue(activation?.source.text), SQLValue(activation?.source.signaturesJSON.text))
+        guard changed == 1 else { throw StorageError.changedMeanwhile("Grant \(grant.id)") }
+    }
+
+    private func storedGrant(_ row: Row) throws -> StoredGrant {
+        guard let state = Grant.State(rawValue: try row.text("state")) else {
+            throw StorageError.corrupt(detail: "a grant has an unknown state")
+        }
+        let reason = try row.optionalText("end_reason").flatMap { Grant.EndReason(rawValue: $0) }
+        let machine = Grant(
+            id: try GrantID(try row.text("id")), holder: try PersonName(try row.text("holder")),
+            granted: .seconds(try row.integer("granted_seconds")),
+            activateBefore: Timestamp(milliseconds: try row.integer("activate_before")),
+            notBefore: try row.optionalInteger("not_before").map { Timestamp(milliseconds: $0) },
+            notAfter: try row.optionalInteger("not_after").map { Timestamp(milliseconds: $0) }, endReason: reason,
+            state: state, version: try row.integer("version"))
+        let hasActivation = try row.optionalText("activation") != nil
+        return StoredGrant(
+            machine: machine, request: try RequestID(try row.text("request")),
+            activation: hasActivation
+                ? try signed(row, ActivationStatement.self, "activation", "activation_signatures") : nil,
+            createdAt: Timestamp(milliseconds: try row.integer("created_at")),
+            endedAt: try row.optionalInteger("ended_at").map { Timestamp(milliseconds: $0) })
+    }
+}

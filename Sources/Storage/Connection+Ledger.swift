@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Access
+package import Evidence
+package import StrictJSON
+
+extension Connection {
+    /// Appends what happened, in the transaction that made it happen (P5).
+    @discardableResult
+    package func record(
+        _ event: String, subject: String, actor: String = "", body: JSONObject = [:], at now: Timestamp
+    ) throws -> LedgerEntry {
+        let (number, head) = try ledgerHead()
+        let entry = try LedgerEntry(
+            after: number, head, at: now, event: event, subject: subject, actor: actor, body: body)
+        try run(
+            """
+            INSERT INTO ledger (number, at, event, subject, actor, body, previous, hash)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            """,
+            .integer(entry.number), .integer(now.milliseconds), .text(event), .text(subject), .text(actor),
+            .text(entry.body), .text(entry.previous.hex), .text(entry.hash.hex))
+        return entry
+    }
+
+    /// Number and hash of the last entry; 0 and ``Digest/none`` where there is none.
+    package func ledgerHead() throws -> (number: Int64, hash: Digest) {
+        guard let row = try first("SELECT number, hash FROM ledger ORDER BY number DESC LIMIT 1") else { return (0, .none) }
+        guard let hash = Digest(hex: try row.text("hash")) else {
+            throw StorageError.corrupt(detail: "the last ledger entry has no hash")
+        }
+        return (try row.integer("number"), hash)
+    }
+
+    /// Entries after `number`, oldest first, as their rows.
+    package func ledger(after number: Int64, limit: Int) throws -> [Row] {
+        try query("SELECT * FROM ledger WHERE number > ?1 ORDER BY number LIMIT ?2", .integer(number), .integer(Int64(limit)))
+    }
+
+    /// Entries about one object, oldest first.
+    package func ledger(about subject: String, limit: Int) throws -> [Row] {
+        try query("SELECT * FROM ledger WHERE subject = ?1 ORDER BY number LIMIT ?2", .text(subject), .integer(Int64(limit)))
+    }
+
+    // MARK: The roll
+
+    package func append(_ entry: RollEntry) throws {
+        try run(
+            "INSERT INTO roll (number, digest, type, statement, signatures, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            .integer(entry.place.number), .text(entry.digest.hex), .text(entry.type), .text(entry.source.text),
+            .text(entry.source.signaturesJSON.text), .integer(entry.at.milliseconds))
+    }
+
+    /// The signed entries after `number`, in order, as many as `limit` and about 512 KiB of text allow.
+    package func roll(after number: Int64, limit: Int) throws -> [SignedText] {
+        var entries: [SignedText] = []
+        var size = 0
+        try forEach(
+            "SELECT statement, signatures FROM roll WHERE number > ?1 ORDER BY number LIMIT ?2", .integer(number),
+            .integer(Int64(limit))
+        ) { row in
+            guard size < 512 * 1024 || entries.isEmpty else { return }
+            let text = try row.text("statement")
+            size += text.utf8.count
+            guard size < 512 * 1024 || entries.isEmpty else { return }
+            entries.append(try SignedText(text: text, signatures: try row.text("signatures")))
+        }
+        return entries
+    }
+
+    /// The entry that a retry of the same statement made.
+    package func rollNumber(of digest: Digest) throws -> Int64? {
+        try first("SELECT number FROM roll WHERE digest = ?1", .text(digest.hex))?.integer("number")
+    }
+
+    // MARK: Endings
+
+    package func insert(_ ending: Signed<EndingStatement>, at now: Timestamp) throws {
+        try run(
+            """
+            INSERT INTO ending (digest, kind, subject, person, statement, signatures, at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            """,
+            .text(ending.digest.hex), .text(ending.value.kind.rawValue), .text(ending.value.subject),
+            .text(ending.value.person.text), .text(ending.source.text), .text(ending.source.signaturesJSON.text),
+            .integer(now.milliseconds))
+    }
+
+    package func hasEnding(_ digest: Digest) throws -> Bool {
+        try first("SELECT 1 AS found FROM ending WHERE digest = ?1", .text(digest.hex)) != nil
+    }
+}
