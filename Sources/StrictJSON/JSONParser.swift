@@ -52,9 +52,9 @@ struct JSONParser {
         switch text.peek() {
         case UInt8(ascii: "{"): return try parseObject(depth: depth)
         case UInt8(ascii: "["): return try parseArray(depth: depth)
-        case UInt8(ascii: "\""): return .string(try parseString())
+        case UInt8(ascii: "\""): return .string(try text.readString(in: .json))
         case .some(UInt8(ascii: "-")), .some(UInt8(ascii: "0")...UInt8(ascii: "9")):
-            return .integer(try text.readInteger(allowing: .decimal))
+            return .integer(try text.readInteger(in: .json))
         default:
             if text.take("true") { return .bool(true) }
             if text.take("false") { return .bool(false) }
@@ -86,7 +86,7 @@ struct JSONParser {
             skipSpace()
             let keyOffset = text.offset
             guard text.peek() == UInt8(ascii: "\"") else { throw text.unexpected(expected: "a key in quotes") }
-            let key = try parseString()
+            let key = try text.readString(in: .json)
             guard seen.insert(UTF8Key(key)).inserted else { throw text.error(.duplicateKey(key), at: keyOffset) }
             skipSpace()
             guard text.take(UInt8(ascii: ":")) else { throw text.unexpected(expected: "`:`") }
@@ -95,42 +95,6 @@ struct JSONParser {
             if text.take(UInt8(ascii: "}")) { return .object(JSONObject(distinct: members)) }
             guard text.take(UInt8(ascii: ",")) else { throw text.unexpected(expected: "`,` or `}`") }
         }
-    }
-
-    private mutating func parseString() throws(JSONError) -> String {
-        text.advance()  // the quote that brought us here
-        var content: [UInt8] = []
-        while let byte = text.peek() {
-            switch byte {
-            case UInt8(ascii: "\""):
-                text.advance()
-                return String(decoding: content, as: UTF8.self)
-            case UInt8(ascii: "\\"): try parseEscape(into: &content)
-            case 0x00...0x1F: throw text.error(.controlCharacter(byte))
-            default:
-                content.append(byte)
-                text.advance()
-            }
-        }
-        throw text.unexpected(expected: "the closing quote of a string")
-    }
-
-    private mutating func parseEscape(into content: inout [UInt8]) throws(JSONError) {
-        switch text.peek(1) {
-        case UInt8(ascii: "\""): content.append(UInt8(ascii: "\""))
-        case UInt8(ascii: "\\"): content.append(UInt8(ascii: "\\"))
-        case UInt8(ascii: "/"): content.append(UInt8(ascii: "/"))
-        case UInt8(ascii: "b"): content.append(0x08)
-        case UInt8(ascii: "f"): content.append(0x0C)
-        case UInt8(ascii: "n"): content.append(0x0A)
-        case UInt8(ascii: "r"): content.append(0x0D)
-        case UInt8(ascii: "t"): content.append(0x09)
-        case UInt8(ascii: "u"):
-            content.append(contentsOf: Array(String(try text.readUnicodeEscape()).utf8))
-            return
-        default: throw text.error(.invalidEscape)
-        }
-        text.advance(2)
     }
 
     /// Passes over the bracket that opens an array or object inside `depth` others.

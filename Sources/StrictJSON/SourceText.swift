@@ -2,6 +2,9 @@
 // SECURITY: every byte is read through `peek`, which answers nil past the end: no input can index
 // out of range. What is handed out as a string was validated as UTF-8 as a whole before.
 
+/// The two languages we read: JSON between machines, JSON5 in files that people write.
+enum Dialect { case json, json5 }
+
 /// The bytes a parser reads, valid UTF-8 within a size limit, and how far it has come.
 struct SourceText {
     let bytes: [UInt8]

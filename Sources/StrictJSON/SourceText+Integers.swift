@@ -2,22 +2,15 @@
 // SECURITY: numbers are read digit by digit with overflow checks, never through a converter that rounds.
 
 extension SourceText {
-    /// Which integers a dialect writes.
-    enum IntegerForm {
-        /// JSON: an optional minus and decimal digits.
-        case decimal
-        /// JSON5: a plus sign and hexadecimal digits as well.
-        case decimalOrHexadecimal
-    }
-
     /// Reads a whole number that starts at the current byte.
     ///
+    /// JSON has an optional minus and decimal digits, JSON5 a plus and hexadecimal digits as well.
     /// Errors point at the number's first byte.
-    mutating func readInteger(allowing form: IntegerForm) throws(JSONError) -> Int64 {
+    mutating func readInteger(in dialect: Dialect) throws(JSONError) -> Int64 {
         let start = offset
         let isNegative = take(UInt8(ascii: "-"))
-        if !isNegative, form == .decimalOrHexadecimal { _ = take(UInt8(ascii: "+")) }
-        let radix: Int64 = form == .decimalOrHexadecimal && takeHexadecimalPrefix() ? 16 : 10
+        if !isNegative, dialect == .json5 { _ = take(UInt8(ascii: "+")) }
+        let radix: Int64 = dialect == .json5 && takeHexadecimalPrefix() ? 16 : 10
 
         let firstDigit = offset
         // Counted below zero, where there is room for one more number than above it.
@@ -42,38 +35,6 @@ extension SourceText {
         }
         guard negated != .min else { throw error(.integerTooLarge, at: start) }
         return -negated
-    }
-
-    /// Reads `\uXXXX` at the current byte, or two of them that are a surrogate pair.
-    ///
-    /// - Throws: `invalidEscape`, `loneSurrogate` or, for U+0000, `nulCharacter`, at the backslash.
-    mutating func readUnicodeEscape() throws(JSONError) -> UnicodeScalar {
-        let start = offset
-        let first = try readFourHexadecimalDigits()
-        guard first != 0 else { throw error(.nulCharacter, at: start) }
-        if let scalar = UnicodeScalar(first) { return scalar }
-        guard first < 0xDC00, peek() == UInt8(ascii: "\\"), peek(1) == UInt8(ascii: "u") else {
-            throw error(.loneSurrogate, at: start)
-        }
-        let second = try readFourHexadecimalDigits()
-        guard (0xDC00...0xDFFF).contains(second),
-            let scalar = UnicodeScalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
-        else { throw error(.loneSurrogate, at: start) }
-        return scalar
-    }
-
-    private mutating func readFourHexadecimalDigits() throws(JSONError) -> UInt32 {
-        let start = offset
-        advance(2)  // `\u`
-        var value: UInt32 = 0
-        for _ in 0..<4 {
-            guard let digit = peek().flatMap({ Self.digit($0, radix: 16) }) else {
-                throw error(.invalidEscape, at: start)
-            }
-            value = value << 4 | UInt32(digit)
-            advance()
-        }
-        return value
     }
 
     private mutating func takeHexadecimalPrefix() -> Bool {
