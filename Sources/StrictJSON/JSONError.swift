@@ -21,14 +21,20 @@ package struct JSONError: Explainable, Equatable {
         case integerTooLarge
         case duplicateKey(String)
         case notCanonical
+        // The text, in JSON5 only.
+        case bareWord(String)
+        case unclosedComment
+        case invisibleCharacter(UInt32)
         // The value.
-        case missingMember
+        /// `similar`: a member that is there, was not read, and may be a misspelling of this one.
+        case missingMember(similar: String?)
         case wrongKind(expected: JSONKind, found: JSONKind)
         case outOfRange(Int64, allowed: ClosedRange<Int64>)
         case tooLong(bytes: Int, maximum: Int)
         case tooMany(count: Int, maximum: Int)
-        case unknownMember
-        case unacceptable(reason: String)
+        /// `nearest`: the known name that resembles it most.
+        case unknownMember(nearest: String?)
+        case unacceptable(reason: String, hint: String?)
     }
 
     /// Where: in the text while parsing, in the value while reading its members.
@@ -85,6 +91,9 @@ extension JSONError {
         case .integerTooLarge: "json.integer-too-large"
         case .duplicateKey: "json.duplicate-key"
         case .notCanonical: "json.not-canonical"
+        case .bareWord: "json.bare-word"
+        case .unclosedComment: "json.unclosed-comment"
+        case .invisibleCharacter: "json.invisible-character"
         case .missingMember: "json.missing-member"
         case .wrongKind: "json.wrong-kind"
         case .outOfRange: "json.out-of-range"
@@ -97,14 +106,16 @@ extension JSONError {
 
     package var message: String {
         switch place {
-        case .position(let line, let column): "line \(line), column \(column): \(sentence)."
-        case .path(""): "The value as a whole: \(sentence)."
-        case .path(let path): "\(path.quotedForMessage): \(sentence)."
+        case .position(let line, let column): "line \(line), column \(column): \(sentence)"
+        case .path(""): "The value as a whole: \(sentence)"
+        case .path(let path): "\(path.quotedForMessage): \(sentence)"
         }
     }
 
-    /// What is wrong, without the place: a clause that stands after a colon.
-    package var sentence: String {
+    /// What is wrong, without the place, with a full stop: it stands after a colon.
+    var sentence: String { clause.hasSuffix(".") ? clause : clause + "." }
+
+    private var clause: String {
         switch kind {
         case .tooLarge(let bytes, let limit): "the text has \(bytes) bytes, at most \(limit) are accepted"
         case .tooDeep(let limit): "arrays and objects are nested deeper than \(limit) levels"
@@ -123,6 +134,10 @@ extension JSONError {
         case .integerTooLarge: "the number does not fit into 64 bits"
         case .duplicateKey(let key): "the key \(key.quotedForMessage) occurs a second time in its object"
         case .notCanonical: "the text departs from its canonical form here"
+        case .bareWord(let word): "the word \(word.quotedForMessage) stands without quotes"
+        case .unclosedComment: "a comment begins here and has no end"
+        case .invisibleCharacter(let scalar):
+            "the invisible character U+\(String(scalar, radix: 16, uppercase: true)) can hide what the file says"
         case .missingMember: "it is missing"
         case .wrongKind(let expected, let found): "\(expected.rawValue) is expected, not \(found.rawValue)"
         case .outOfRange(let value, let allowed):
@@ -130,7 +145,7 @@ extension JSONError {
         case .tooLong(let bytes, let maximum): "it has \(bytes) bytes, at most \(maximum) are accepted"
         case .tooMany(let count, let maximum): "it has \(count) elements, at most \(maximum) are accepted"
         case .unknownMember: "it is not known here"
-        case .unacceptable(let reason): reason
+        case .unacceptable(let reason, _): reason
         }
     }
 
@@ -140,10 +155,16 @@ extension JSONError {
         case .controlCharacter: "Write it as an escape, such as \\n or \\u001b."
         case .negativeZero: "Write 0."
         case .notCanonical: "Sort the keys by their bytes and remove white space and needless escapes."
-        case .unknownMember: "The sender may speak a newer version, or the name is misspelt."
+        case .bareWord: "Put it into quotes."
+        case .unclosedComment: "End it with */."
+        case .invisibleCharacter: "Remove it, or write it as an escape in a string, such as \\u202e."
+        case .missingMember(let similar): similar.map { "Is \($0.quotedForMessage) a misspelling of it?" }
+        case .unknownMember(let nearest?): "Did you mean \(nearest.quotedForMessage)?"
+        case .unknownMember(nil): "Remove it. It may belong elsewhere, or to a newer version."
+        case .unacceptable(_, let hint): hint
         case .tooLarge, .tooDeep, .invalidUTF8, .unexpectedEnd, .unexpected, .trailingContent, .nulCharacter,
             .loneSurrogate, .invalidEscape, .notWholeNumber, .leadingZero, .integerTooLarge, .duplicateKey,
-            .missingMember, .wrongKind, .outOfRange, .tooLong, .tooMany, .unacceptable:
+            .wrongKind, .outOfRange, .tooLong, .tooMany:
             nil
         }
     }

@@ -11,7 +11,10 @@ package struct ObjectReader {
     package let path: String
 
     private let members: [(key: String, value: JSONValue)]
+    private let index: [UTF8Key: Int]
     private var isRead: [Bool]
+    /// What the caller asked for, there or not: the names that an unknown one is compared with.
+    private var askedFor: [String] = []
 
     /// - Throws: `wrongKind` if the value is not an object.
     package init(_ value: JSONValue, path: String = "") throws(JSONError) {
@@ -20,21 +23,29 @@ package struct ObjectReader {
         }
         self.path = path
         self.members = object.members
+        var index: [UTF8Key: Int] = [:]
+        for (position, member) in object.members.enumerated() { index[UTF8Key(member.key)] = position }
+        self.index = index
         self.isRead = Array(repeating: false, count: object.members.count)
     }
 
+    /// The keys, in their order: for an object that is a table, whose keys are names of things.
+    package var keys: [String] { members.map(\.key) }
+
     /// - Throws: `unknownMember` for the first member that was not read.
     package mutating func finish() throws(JSONError) {
-        guard let index = isRead.firstIndex(of: false) else { return }
-        throw error(.unknownMember, at: members[index].key)
+        guard let position = isRead.firstIndex(of: false) else { return }
+        let key = members[position].key
+        throw error(.unknownMember(nearest: key.nearest(among: askedFor)), at: key)
     }
 
     // MARK: Any value
 
     package mutating func optionalValue(_ key: String) -> JSONValue? {
-        guard let index = members.firstIndex(where: { $0.key.hasSameBytes(as: key) }) else { return nil }
-        isRead[index] = true
-        return members[index].value
+        askedFor.append(key)
+        guard let position = index[UTF8Key(key)] else { return nil }
+        isRead[position] = true
+        return members[position].value
     }
 
     package mutating func value(_ key: String) throws(JSONError) -> JSONValue {
@@ -147,9 +158,16 @@ package struct ObjectReader {
 
     /// The error for a member whose value has the right kind and no meaning.
     ///
-    /// - Parameter reason: a clause without a full stop that shows the value that was wrong.
-    package func unacceptable(_ key: String, _ reason: String) -> JSONError {
-        error(.unacceptable(reason: reason), at: key)
+    /// - Parameters:
+    ///   - reason: a clause or sentence that shows the value that was wrong.
+    ///   - hint: what would be right, as a sentence.
+    package func unacceptable(_ key: String, _ reason: String, hint: String? = nil) -> JSONError {
+        error(.unacceptable(reason: reason, hint: hint), at: key)
+    }
+
+    /// The error for a member whose value another type refused.
+    package func unacceptable(_ key: String, because error: some Explainable) -> JSONError {
+        unacceptable(key, error.message, hint: error.hint)
     }
 
     private func path(to key: String) -> String {
@@ -165,8 +183,9 @@ package struct ObjectReader {
     }
 
     private func required<Value>(_ value: Value?, _ key: String) throws(JSONError) -> Value {
-        guard let value else { throw error(.missingMember, at: key) }
-        return value
+        if let value { return value }
+        let unread = zip(members, isRead).filter { !$0.1 }.map(\.0.key)
+        throw error(.missingMember(similar: key.nearest(among: unread)), at: key)
     }
 
     private static func string(_ value: JSONValue, maximum: Int, path: String) throws(JSONError) -> String {

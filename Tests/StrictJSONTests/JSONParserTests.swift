@@ -57,8 +57,10 @@ func refusal(of text: [UInt8], limits: JSONLimits = JSONLimits()) -> JSONError.K
     }
 
     @Test(arguments: [
-        "", " ", "nul", "tru", "True", "+1", "-", ".5", "NaN", "Infinity", "-Infinity", "0x10", "'a'", "[1,]", "[,1]", "[1 2]",
-        "[", "[1", "[1,", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{1:1}", "{\"a\" 1}",
+        "", " ", "nul", "tru", "True", "+1", "-", ".5", "NaN", "Infinity", "-Infinity", "0x10", "'a'", "[1,]", "[,1]",
+        "[1 2]",
+        "[", "[1", "[1,", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{1:1}",
+        "{\"a\" 1}",
         "{\"a\":1 \"b\":2}", "]", "}", ":", ",", "\"", "\"a", "\"\\", "// x\n1", "/* */1", "\u{a0}1", "\u{0b}1",
     ])
     func `a text that is not JSON is refused`(text: String) {
@@ -115,10 +117,11 @@ func refusal(of text: [UInt8], limits: JSONLimits = JSONLimits()) -> JSONError.K
         #expect(refusal(of: text) == .invalidEscape)
     }
 
-    @Test(arguments: [
-        [0xFF], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF0, 0x80, 0x80, 0x80],
-        [0xF4, 0x90, 0x80, 0x80], [0x80], [0xC3], [0xE2, 0x82], [0xF0, 0x9F, 0x98],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xFF], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF0, 0x80, 0x80, 0x80],
+            [0xF4, 0x90, 0x80, 0x80], [0x80], [0xC3], [0xE2, 0x82], [0xF0, 0x9F, 0x98],
+        ] as [[UInt8]])
     func `invalid UTF-8 is refused in a string and outside of it`(bytes: [UInt8]) {
         #expect(refusal(of: [0x22] + bytes + [0x22]) == .invalidUTF8)
         #expect(refusal(of: bytes) == .invalidUTF8)
@@ -192,7 +195,8 @@ func refusal(of text: [UInt8], limits: JSONLimits = JSONLimits()) -> JSONError.K
 
 @Suite struct JSONErrorPositionTests {
     @Test(arguments: [
-        ("{\n  \"a\": 1,\n  \"a\": 2\n}", 3, 3), ("[1,\n 2.5]", 2, 2), ("[\"é\", x]", 1, 7), ("", 1, 1), ("[1,\r\n\r\n", 3, 1),
+        ("{\n  \"a\": 1,\n  \"a\": 2\n}", 3, 3), ("[1,\n 2.5]", 2, 2), ("[\"é\", x]", 1, 7), ("", 1, 1),
+        ("[1,\r\n\r\n", 3, 1),
         ("1\n2", 2, 1), ("\"\\ud800\"", 1, 2),
     ])
     func `an error tells line and column`(text: String, line: Int, column: Int) {
@@ -216,6 +220,7 @@ func refusal(of text: [UInt8], limits: JSONLimits = JSONLimits()) -> JSONError.K
         let error = #expect(throws: JSONError.self) {
             try JSONValue(parsing: #"{"\u001b[2J\u202e":1,"\u001b[2J\u202e":1}"#)
         }
-        #expect(error?.message == #"line 1, column 22: the key "\u{1b}[2J\u{202e}" occurs a second time in its object."#)
+        #expect(
+            error?.message == #"line 1, column 22: the key "\u{1b}[2J\u{202e}" occurs a second time in its object."#)
     }
 }

@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct ObjectReaderTests {
     let message: JSONValue = [
-        "name": "ops", "count": 3, "urgent": true, "tags": ["a", "b"], "inner": ["x": 1], "nodes": [["id": 1], ["id": 2]],
+        "name": "ops", "count": 3, "urgent": true, "tags": ["a", "b"], "inner": ["x": 1],
+        "nodes": [["id": 1], ["id": 2]],
         "none": nil,
     ]
 
@@ -45,7 +46,7 @@ import Testing
 
     @Test func `a missing member is named by its path`() throws {
         let error = try refusal(path: "request") { reader throws(JSONError) in try reader.string("who") }
-        #expect(error?.kind == .missingMember)
+        #expect(error?.kind == .missingMember(similar: nil))
         #expect(error?.message == "\"request.who\": it is missing.")
     }
 
@@ -100,7 +101,7 @@ import Testing
             _ = reader.optionalValue("urgent")
             try reader.finish()
         }
-        #expect(error?.kind == .unknownMember)
+        #expect(error?.kind == .unknownMember(nearest: nil))
         #expect(error?.path == "vote.count")
     }
 
@@ -121,5 +122,27 @@ import Testing
         let error = try ObjectReader(message, path: "request").unacceptable("name", "\"ops\" is nobody's name")
         #expect(error.message == "\"request.name\": \"ops\" is nobody's name.")
         #expect(error.code == "json.unacceptable")
+    }
+
+    @Test func `another type's refusal keeps its words and its hint`() throws {
+        let cause = JSONError(.negativeZero, line: 1, column: 1)
+        let error = try ObjectReader(message).unacceptable("name", because: cause)
+        #expect(error.message == "\"name\": line 1, column 1: -0 is not accepted.")
+        #expect(error.hint == "Write 0.")
+    }
+
+    @Test func `an unknown member is compared with the names that were asked for`() throws {
+        var reader = try ObjectReader(["maxmumDuration": 5])
+        _ = try reader.optionalString("reason")
+        _ = try reader.optionalInteger("maximumDuration")
+        let error = #expect(throws: JSONError.self) { try reader.finish() }
+        #expect(error?.hint == "Did you mean \"maximumDuration\"?")
+    }
+
+    @Test func `a missing member is compared with the members nobody read`() throws {
+        var reader = try ObjectReader(["reason": "x", "maxDuration": 5])
+        _ = try reader.string("reason")
+        let error = #expect(throws: JSONError.self) { try reader.integer("maximumDuration") }
+        #expect(error?.hint == "Is \"maxDuration\" a misspelling of it?")
     }
 }
