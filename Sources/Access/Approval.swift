@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: the one place where votes become a right. Broker and node call the same function on the same signed
+// evidence; the stricter of the policy at the time of the request and the policy in force wins (P1).
+
+/// How far the votes on a request have come.
+package enum Approval: Sendable, Equatable {
+    case pending(missing: [Seat])
+    case denied(by: PersonName)
+    case approved(GrantTerms)
+
+    /// Judges `votes` on `request`. A denial is looked at before any approval.
+    ///
+    /// - Throws: a ``Refusal`` when no set of votes could ever make this request a grant: the requester or the
+    ///   entitlement is gone, or the request asks for more than the entitlement allows.
+    package static func judge(_ request: RequestTerms, votes: [Vote], in directory: Directory) throws(Refusal) -> Approval {
+        let rules = try EntitlementInForce(for: request, in: directory)
+        let voters = votes.filter { rules.mayVote($0.person, on: request, in: directory) }
+        let denials = voters.filter { !$0.approves }
+        if let last = denials.last, Set(denials.map(\.person)).count >= rules.denyThreshold {
+            return .denied(by: last.person)
+        }
+        let approvals = voters.filter(\.approves)
+        let people = approvals.compactMap { directory.people[$0.person] }
+        for rule in rules.both {
+            let quorum = Quorum(seats: rule.seats, voters: people, requester: request.person)
+            guard quorum.isComplete else { return .pending(missing: quorum.missing) }
+        }
+        return .approved(try terms(of: approvals, on: request, under: rules, in: directory))
+    }
+
+    /// The intersection of what the votes allow: the common nodes, the shortest duration.
+    private static func terms(
+        of approvals: [Vote], on request: RequestTerms, under rules: EntitlementInForce, in directory: Directory
+    ) throws(Refusal) -> GrantTerms {
+        var nodes = Set(directory.nodes(matching: request.selector).filter(rules.covers).map(\.name))
+        var duration = min(request.duration, rules.maximumDuration)
+        var approvedAt = request.at
+        for vote in approvals {
+            guard case .approve(let allowed, let longest) = vote.verdict else { continue }
+            nodes.formIntersection(allowed)
+            duration = min(duration, longest)
+            approvedAt = max(approvedAt, vote.at)
+        }
+        guard !nodes.isEmpty else { throw .noCommonNode(request.id) }
+        return GrantTerms(nodes: nodes, duration: duration, approvedAt: approvedAt)
+    }
+}
+
+/// The entitlement of a request under the frozen and the current charter. Each question is answered by the stricter.
+package struct EntitlementInForce: Sendable {
+    package let frozen: Entitlement
+    package let current: Entitlement
+
+    package var both: [Entitlement] { frozen == current ? [current] : [frozen, current] }
+
+    /// - Throws: where either charter lacks the entitlement or no longer covers what was asked.
+    package init(for request: RequestTerms, in directory: Directory) throws(Refusal) {
+        guard let charter = directory.charter else { throw .noCharter }
+        guard let frozenCharter = directory.charter(version: request.charterVersion) else {
+            throw .charterUnknown(request.charterVersion)
+        }
+        guard let person = directory.people[request.person] else { throw .personUnknown(request.person) }
+        guard person.isEnabled else { throw .personDisabled(request.person) }
+        guard let frozen = frozenCharter.policy.entitlement(request.entitlement),
+            let current = charter.policy.entitlement(request.entitlement)
+        else { throw .entitlementGone(request.entitlement) }
+        self.frozen = frozen
+        self.current = current
+        let ask = Entitlement.Ask(
+            person: person, selector: request.selector, capabilities: request.capabilities, runAs: request.runAs,
+            duration: request.duration, reason: request.reason)
+        for rule in [frozen, current] {
+            guard rule.isFor(person) else { throw .notARequester(rule.name, rule.requesters) }
+            if let refusal = rule.termsRefusal(of: ask) { throw refusal }
+        }
+    }
+
+    package func covers(_ node: Node) -> Bool { frozen.nodes.matches(node) && current.nodes.matches(node) }
+
+    package var maximumDuration: Duration { min(frozen.maximumDuration, current.maximumDuration, Policy.Defaults.absoluteCap) }
+    package var denyThreshold: Int { min(frozen.denyThreshold, current.denyThreshold) }
+    package var pendingFor: Duration { min(frozen.pendingFor, current.pendingFor) }
+    package var activateWithin: Duration { min(frozen.activateWithin, current.activateWithin) }
+    package var sessionMaximum: Duration { min(frozen.sessionMaximum, current.sessionMaximum) }
+    package var idleLimit: Duration { min(frozen.idleLimit, current.idleLimit) }
+    package var lease: Duration { min(frozen.lease, current.lease) }
+    package var idleCounts: Entitlement.Activity {
+        frozen.idleCounts == .input || current.idleCounts == .input ? .input : .inputAndOutput
+    }
+    package var withoutBroker: Entitlement.Partition {
+        frozen.withoutBroker == .lease || current.withoutBroker == .lease ? .lease : .untilDeadline
+    }
+    package var recording: Entitlement.Recording {
+        frozen.recording == .required || current.recording == .required ? .required : .bestEffort
+    }
+
+    /// Why `voter` may not vote on `request`, or `nil`.
+    package func voteRefusal(of voter: PersonName, on request: RequestTerms, in directory: Directory) -> Refusal? {
+        guard voter != request.person else { return .voterIsRequester(request.id) }
+        guard let person = directory.people[voter] else { return .personUnknown(voter) }
+        guard person.isEnabled else { return .personDisabled(voter) }
+        for rule in both where !rule.seats.contains(where: { $0.includes(person) }) {
+            return .voterHoldsNoSeat(request.id, rule.seats)
+        }
+        return nil
+    }
+
+    fileprivate func mayVote(_ voter: PersonName, on request: RequestTerms, in directory: Directory) -> Bool {
+        voteRefusal(of: voter, on: request, in: directory) == nil
+    }
+}

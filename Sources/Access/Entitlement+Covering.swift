@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: whether a rule covers a question. The first missing fact is named (P7); nothing is assumed.
+
+extension Entitlement {
+    /// What somebody asks of one entitlement.
+    package struct Ask: Sendable {
+        package var person: Person
+        package var selector: Selector
+        package var capabilities: Set<Capability>
+        /// `nil`: the entitlement's default.
+        package var runAs: RunAsName?
+        package var duration: Duration
+        package var reason: String
+
+        package init(
+            person: Person, selector: Selector, capabilities: Set<Capability>, runAs: RunAsName?, duration: Duration,
+            reason: String
+        ) {
+            self.person = person
+            self.selector = selector
+            self.capabilities = capabilities
+            self.runAs = runAs
+            self.duration = duration
+            self.reason = reason
+        }
+    }
+
+    /// The nodes among those that match `ask` which this entitlement covers.
+    package func coveredNodes(of ask: Ask, in directory: Directory) -> [Node] {
+        directory.nodes(matching: ask.selector).filter { nodes.matches($0) }
+    }
+
+    package func isFor(_ person: Person) -> Bool { requesters.contains { $0.includes(person) } }
+
+    /// Why this entitlement does not cover `ask`: the first missing fact, or `nil` where it does.
+    package func refusal(of ask: Ask, in directory: Directory) -> Refusal? {
+        guard ask.person.isEnabled else { return .personDisabled(ask.person.name) }
+        guard isFor(ask.person) else { return .notARequester(name, requesters) }
+        guard !coveredNodes(of: ask, in: directory).isEmpty else { return .noNodeMatches(ask.selector) }
+        if let refusal = termsRefusal(of: ask) { return refusal }
+        let others = directory.people.values.filter { $0.isEnabled && $0.name != ask.person.name }
+        let best = Quorum(seats: seats, voters: others.sorted { $0.name < $1.name }, requester: ask.person.name)
+        if let seat = best.missing.first { return .quorumImpossible(name, seat) }
+        return nil
+    }
+
+    /// The part of ``refusal(of:in:)`` that needs neither nodes nor other people.
+    package func termsRefusal(of ask: Ask) -> Refusal? {
+        if let missing = ask.capabilities.sorted().first(where: { !capabilities.contains($0) }) {
+            return .capabilityNotAllowed(missing, name)
+        }
+        if let user = ask.runAs, !runAs.contains(user) { return .runAsNotAllowed(user, name, allowed: runAs) }
+        guard ask.duration >= .seconds(1) else { return .durationTooShort(ask.duration) }
+        guard ask.duration <= maximumDuration else { return .durationTooLong(ask.duration, maximum: maximumDuration, name) }
+        do {
+            try HumanText.check(reason: ask.reason, minimum: minimumReasonLength)
+        } catch {
+            return error
+        }
+        return nil
+    }
+}
+
+extension Policy {
+    /// The entitlements that cover `ask`, best first: the most specific selector, then the fewest seats, then the order
+    /// of the file.
+    package func entitlements(covering ask: Entitlement.Ask, in directory: Directory) -> [Entitlement] {
+        entitlements.enumerated().filter { $0.element.refusal(of: ask, in: directory) == nil }
+            .sorted { left, right in
+                let (first, second) = (left.element, right.element)
+                if first.nodes.specificity != second.nodes.specificity {
+                    return first.nodes.specificity > second.nodes.specificity
+                }
+                if first.seatCount != second.seatCount { return first.seatCount < second.seatCount }
+                return left.offset < right.offset
+            }.map(\.element)
+    }
+
+    /// The entitlement to use for `ask`.
+    ///
+    /// - Parameter wanted: the one that the requester names; otherwise the best that covers.
+    /// - Throws: the refusal of the entitlement that came closest. To somebody who may not know of a node, unknown and
+    ///   forbidden look the same (P7).
+    package func choose(for ask: Entitlement.Ask, wanted: EntitlementName?, in directory: Directory) throws(Refusal)
+        -> Entitlement
+    {
+        if let wanted {
+            guard let entitlement = entitlement(wanted), entitlement.isFor(ask.person) else {
+                throw .entitlementUnknown(wanted)
+            }
+            if let refusal = entitlement.refusal(of: ask, in: directory) { throw refusal }
+            return entitlement
+        }
+        if let best = entitlements(covering: ask, in: directory).first { return best }
+        guard ask.person.isEnabled else { throw .personDisabled(ask.person.name) }
+        let mine = entitlements.filter { $0.isFor(ask.person) }
+        guard !mine.isEmpty else { throw .noEntitlement(ask.person.name) }
+        let near = mine.first { !$0.coveredNodes(of: ask, in: directory).isEmpty }
+        throw near?.refusal(of: ask, in: directory) ?? .noNodeMatches(ask.selector)
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: the decision a node makes by itself before it opens anything, on evidence whose signatures were verified
+// (P1). The broker asks the same function first, so that a refusal comes early and in the same words.
+
+/// The use of a grant on one node that its holder asks for.
+package struct Opening: Sendable, Equatable {
+    package let person: PersonName
+    package let device: PublicKey
+    package let node: NodeName
+    package let capability: Capability
+    package let runAs: RunAsName
+    package let at: Timestamp
+
+    package init(person: PersonName, device: PublicKey, node: NodeName, capability: Capability, runAs: RunAsName, at: Timestamp) {
+        self.person = person
+        self.device = device
+        self.node = node
+        self.capability = capability
+        self.runAs = runAs
+        self.at = at
+    }
+}
+
+/// The requester's signed word that the clock starts.
+package struct Activation: Sendable, Equatable {
+    package let person: PersonName
+    package let at: Timestamp
+
+    package init(person: PersonName, at: Timestamp) {
+        self.person = person
+        self.at = at
+    }
+}
+
+/// What a session may do and until when: the outcome of an opening that is allowed.
+package struct Lease: Sendable, Equatable {
+    package let grant: GrantID
+    package let notBefore: Timestamp
+    package let notAfter: Timestamp
+    package let sessionMaximum: Duration
+    package let idleLimit: Duration
+    package let idleCounts: Entitlement.Activity
+    package let renewWithin: Duration
+    package let withoutBroker: Entitlement.Partition
+    package let recording: Entitlement.Recording
+}
+
+extension Opening {
+    /// How far a signed time may be from the clock of whoever checks it at first sight.
+    package static let freshness: Duration = .seconds(60)
+
+    /// Decides whether `self` may happen under the grant that `request`, `votes` and `activation` make.
+    ///
+    /// - Parameter now: the wall clock of whoever decides. It must agree with the signed time of the opening within
+    ///   ``freshness``; a clock that is off refuses everything (P6).
+    /// - Returns: the terms of the lease.
+    /// - Throws: the first missing fact.
+    package func lease(
+        under request: RequestTerms, votes: [Vote], activation: Activation, in directory: Directory, at now: Timestamp
+    ) throws(Refusal) -> Lease {
+        let rules = try EntitlementInForce(for: request, in: directory)
+        try checkOperator(of: request, in: directory)
+        let grant = try Self.grant(request, votes, directory)
+        guard let machine = directory.nodes[node], machine.isEnabled, request.selector.matches(machine),
+            rules.covers(machine)
+        else { throw .nodeNotInGrant(node, request.id) }
+        guard grant.nodes.contains(node) else { throw .nodeNotInGrant(node, request.id) }
+        guard request.capabilities.contains(capability) else {
+            throw .capabilityNotAllowed(capability, request.entitlement)
+        }
+        guard runAs == request.runAs else {
+            throw .runAsNotAllowed(runAs, request.entitlement, allowed: [request.runAs])
+        }
+        guard activation.person == request.person else { throw .notTheHolder(request.id.sibling()) }
+        let deadline = grant.approvedAt + rules.activateWithin
+        guard activation.at >= grant.approvedAt - Self.freshness, activation.at < deadline else {
+            throw .activationDeadlinePassed(request.id.sibling(), deadline)
+        }
+        try checkFreshness(at: now)
+        let notAfter = activation.at + min(grant.duration, rules.maximumDuration)
+        guard now < notAfter else { throw .grantOver(request.id.sibling(), .ended, .expired) }
+        return Lease(
+            grant: request.id.sibling(), notBefore: activation.at, notAfter: notAfter,
+            sessionMaximum: rules.sessionMaximum, idleLimit: rules.idleLimit, idleCounts: rules.idleCounts,
+            renewWithin: rules.lease, withoutBroker: rules.withoutBroker, recording: rules.recording)
+    }
+
+    private static func grant(_ request: RequestTerms, _ votes: [Vote], _ directory: Directory) throws(Refusal) -> GrantTerms {
+        switch try Approval.judge(request, votes: votes, in: directory) {
+        case .approved(let terms): return terms
+        case .denied(let person): throw .requestDenied(request.id, by: person)
+        case .pending(let missing): throw .seatsNotFilled(request.id, missing: missing)
+        }
+    }
+
+    private func checkOperator(of request: RequestTerms, in directory: Directory) throws(Refusal) {
+        guard person == request.person else { throw .notTheHolder(request.id.sibling()) }
+        guard let holder = directory.people[person] else { throw .personUnknown(person) }
+        guard holder.devices.contains(where: { $0.key == device && $0.isEnabled }) else { throw .deviceUnknown(person) }
+    }
+
+    private func checkFreshness(at now: Timestamp) throws(Refusal) {
+        let age = now - at
+        guard age <= Self.freshness, age >= .zero - Self.freshness else { throw .clockDisagrees(signed: at, here: now) }
+    }
+}

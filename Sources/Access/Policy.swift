@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a session may do.
+package enum Capability: String, Sendable, CaseIterable, Comparable {
+    case shell, exec, forward, ssh, copy
+
+    package init(_ text: String) throws(Refusal) {
+        guard let known = Capability(rawValue: text) else { throw .capabilityUnknown(text) }
+        self = known
+    }
+
+    package static func < (left: Capability, right: Capability) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// Whom a rule means: a group or one person. Written `group:NAME` or `person:NAME`.
+package enum Principal: Sendable, Hashable, CustomStringConvertible {
+    case group(GroupName)
+    case person(PersonName)
+
+    package init(_ text: String) throws(Refusal) {
+        if text.hasPrefix("group:") {
+            self = .group(try GroupName(String(text.dropFirst(6))))
+        } else if text.hasPrefix("person:") {
+            self = .person(try PersonName(String(text.dropFirst(7))))
+        } else {
+            throw .principalMalformed(text)
+        }
+    }
+
+    package func includes(_ person: Person) -> Bool {
+        switch self {
+        case .group(let group): person.groups.contains(group)
+        case .person(let name): person.name == name
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .group(let name): "group:" + name.text
+        case .person(let name): "person:" + name.text
+        }
+    }
+}
+
+/// Approvals that an entitlement demands: `count` distinct persons among `of`.
+package struct Seat: Sendable, Equatable, CustomStringConvertible {
+    package let count: Int
+    package let of: [Principal]
+
+    package init(count: Int, of principals: [Principal]) {
+        self.count = count
+        self.of = principals
+    }
+
+    package func includes(_ person: Person) -> Bool { of.contains { $0.includes(person) } }
+
+    package var description: String { "\(count) of " + of.map(\.description).joined(separator: ", ") }
+}
+
+/// A standing right to ask.
+package struct Entitlement: Sendable, Equatable {
+    /// What counts as activity against the idle limit.
+    package enum Activity: String, Sendable, CaseIterable { case input, inputAndOutput }
+    /// What a live session does when its node no longer hears from the broker.
+    package enum Partition: String, Sendable, CaseIterable { case lease, untilDeadline }
+    /// Whether a session without a recorder may exist.
+    package enum Recording: String, Sendable, CaseIterable { case required, bestEffort }
+
+    package var name: EntitlementName
+    package var requesters: [Principal]
+    package var nodes: Selector
+    package var capabilities: Set<Capability>
+    /// Run-as users, the first being the default.
+    package var runAs: [RunAsName]
+    package var maximumDuration: Duration
+    package var sessionMaximum: Duration
+    package var idleLimit: Duration
+    package var idleCounts: Activity
+    package var minimumReasonLength: Int
+    package var seats: [Seat]
+    package var denyThreshold: Int
+    package var pendingFor: Duration
+    package var activateWithin: Duration
+    package var lease: Duration
+    package var withoutBroker: Partition
+    package var recording: Recording
+
+    package init(
+        name: EntitlementName, requesters: [Principal], nodes: Selector, capabilities: Set<Capability>,
+        runAs: [RunAsName], seats: [Seat], maximumDuration: Duration = Policy.Defaults.maximumDuration,
+        sessionMaximum: Duration = Policy.Defaults.sessionMaximum, idleLimit: Duration = Policy.Defaults.idleLimit,
+        idleCounts: Activity = .input, minimumReasonLength: Int = Policy.Defaults.minimumReasonLength,
+        denyThreshold: Int = 1, pendingFor: Duration = Policy.Defaults.pendingFor,
+        activateWithin: Duration = Policy.Defaults.activateWithin, lease: Duration = Policy.Defaults.lease,
+        withoutBroker: Partition = .lease, recording: Recording = .required
+    ) {
+        self.name = name
+        self.requesters = requesters
+        self.nodes = nodes
+        self.capabilities = capabilities
+        self.runAs = runAs
+        self.seats = seats
+        self.maximumDuration = maximumDuration
+        self.sessionMaximum = sessionMaximum
+        self.idleLimit = idleLimit
+        self.idleCounts = idleCounts
+        self.minimumReasonLength = minimumReasonLength
+        self.denyThreshold = denyThreshold
+        self.pendingFor = pendingFor
+        self.activateWithin = activateWithin
+        self.lease = lease
+        self.withoutBroker = withoutBroker
+        self.recording = recording
+    }
+
+    package var seatCount: Int { seats.reduce(0) { $0 + $1.count } }
+}
+
+/// The rules, as an administrator signed them.
+package struct Policy: Sendable, Equatable {
+    /// In the order of the file.
+    package var entitlements: [Entitlement]
+
+    package init(entitlements: [Entitlement]) { self.entitlements = entitlements }
+
+    package func entitlement(_ name: EntitlementName) -> Entitlement? { entitlements.first { $0.name == name } }
+
+    /// What applies where the policy is silent (DESIGN 4, "Defaults").
+    package enum Defaults {
+        package static let duration: Duration = .seconds(3600)
+        package static let maximumDuration: Duration = .seconds(4 * 3600)
+        package static let absoluteCap: Duration = .seconds(86_400)
+        package static let sessionMaximum: Duration = .seconds(86_400)
+        package static let idleLimit: Duration = .seconds(15 * 60)
+        package static let idleWarning: Duration = .seconds(60)
+        package static let minimumReasonLength = 10
+        package static let pendingFor: Duration = .seconds(3600)
+        package static let activateWithin: Duration = .seconds(30 * 60)
+        package static let lease: Duration = .seconds(60)
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Refusal {
+    package var message: String {
+        switch self {
+        case .durationMalformed(let text): "`\(text)` is not a length of time."
+        case .durationTooShort(let duration): "\(DurationText.format(duration)) is too short; the shortest time is 1s."
+        case .durationTooLong(let duration, let maximum, let name):
+            "\(DurationText.format(duration)) is more than the \(DurationText.format(maximum)) that entitlement `\(name)` allows."
+        case .nameMalformed(let kind, let text): "`\(text)` is no name for a \(kind)."
+        case .idMalformed(let kind, let letter, let text): "`\(text)` is not the id of a \(kind), as `\(letter)-7k2p9x`."
+        case .tagMalformed(let text): "`\(text)` is not a tag."
+        case .tooManyTags(let count): "\(count) tags are more than a node may have (\(Tags.maximumCount))."
+        case .selectorMalformed(let text, let reason): "`\(text)` is not a selector: \(reason)."
+        case .capabilityUnknown(let text): "`\(text)` is not a capability."
+        case .principalMalformed(let text): "`\(text)` names neither a group nor a person."
+        case .reasonTooShort(let length, let minimum):
+            length == 0
+                ? "The reason is empty." : "The reason has \(length) characters; at least \(minimum) are needed."
+        case .reasonTooLong(let length): "The text has \(length) characters; at most \(HumanText.maximumLength) are allowed."
+        case .reasonHasControl(let scalar):
+            "The text has the character U+\(String(scalar, radix: 16, uppercase: true)), which does not print."
+        case .noCharter: "There is no charter yet: no administrator has joined."
+        case .charterUnknown(let version): "Version \(version) of the charter is not known here."
+        case .personUnknown(let name): "There is no person `\(name)`."
+        case .personDisabled(let name): "`\(name)` is disabled."
+        case .deviceUnknown(let name): "The device is not one that `\(name)` enrolled, or it was taken away."
+        case .notAnAdministrator(let name): "`\(name)` is not an administrator."
+        case .noEntitlement(let name): "The policy has no entitlement for `\(name)`."
+        case .entitlementUnknown(let name): "You have no entitlement `\(name)`."
+        case .entitlementGone(let name): "The entitlement `\(name)` is no longer in the policy."
+        case .notARequester(let name, let requesters):
+            "Entitlement `\(name)` is for \(requesters.map(\.description).joined(separator: ", "))."
+        case .noNodeMatches(let selector): "No node that you may ask for matches `\(selector)`."
+        case .capabilityNotAllowed(let capability, let name): "Entitlement `\(name)` does not allow `\(capability.rawValue)`."
+        case .runAsNotAllowed(let user, let name, _): "Entitlement `\(name)` does not allow to run as `\(user)`."
+        case .quorumImpossible(let name, let seat):
+            "This could never be approved: entitlement `\(name)` needs \(seat), and not enough other people hold that."
+        case .tooManyNodes(let count): "\(count) nodes are more than one vote may name (\(Vote.maximumNodes))."
+        case .requestResolved(let id, let state): "Request \(id) is already \(state.rawValue)."
+        case .requestDenied(let id, let person): "Request \(id) was denied by `\(person)`."
+        case .seatsNotFilled(let id, let missing):
+            "Request \(id) is not approved: still missing is the vote of \(missing.map(\.description).joined(separator: " and of "))."
+        case .decisionDeadlinePassed(let id, let time): "Request \(id) was to be decided before \(time)."
+        case .voterIsRequester(let id): "You made request \(id), so you cannot vote on it."
+        case .voterHoldsNoSeat(let id, let seats):
+            "You hold no seat of request \(id); it needs \(seats.map(\.description).joined(separator: " and "))."
+        case .alreadyVoted(let id): "You have already voted on request \(id)."
+        case .voteWidensDuration(let id, let duration, let asked):
+            "\(DurationText.format(duration)) is more than the \(DurationText.format(asked)) that request \(id) asks for."
+        case .voteWidensNodes(let id, let node): "Node `\(node)` is not among the nodes of request \(id)."
+        case .noCommonNode(let id): "The votes on request \(id) leave no node."
+        case .onlyRequesterMayWithdraw(let id): "Only who made request \(id) may withdraw it."
+        case .notTheHolder(let id): "Grant \(id) is not yours."
+        case .nodeNotInGrant(let node, let id): "Node `\(node)` is not covered by what was approved for request \(id)."
+        case .activationDeadlinePassed(let id, let time): "Grant \(id) was to be used before \(time)."
+        case .grantAlreadyActive(let id): "Grant \(id) is already active."
+        case .grantOver(let id, let state, let reason):
+            "Grant \(id) is \(state == .ending ? "over" : state.rawValue)\(reason.map { " (\($0.rawValue))" } ?? "")."
+        case .sessionOver(let id): "Session \(id) is over."
+        case .sessionNotOpen(let id): "Session \(id) is not in a state for that."
+        case .mayNotEnd(let subject): "You may not end \(subject)."
+        case .clockDisagrees(let signed, let here):
+            "The clocks disagree: the opening was signed at \(signed), and here it is \(here)."
+        case .notYetDue(let subject): "It is too early for that on \(subject)."
+        }
+    }
+
+    package var hint: String? {
+        switch self {
+        case .durationMalformed: "Write it with units, as 45s, 30m, 1h30m or 2d."
+        case .durationTooLong(_, let maximum, _): "Ask for \(DurationText.format(maximum)) or less."
+        case .nameMalformed: "Use 1 to 63 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit."
+        case .tagMalformed: "Write key=value: a key of a-z, 0-9, `.`, `_`, `-`; a value without spaces or commas. `name` is built in."
+        case .selectorMalformed: "Write conditions as env=prod,role=db|cache, a node's name, or * for all."
+        case .capabilityUnknown: "Capabilities are \(Capability.allCases.map(\.rawValue).joined(separator: ", "))."
+        case .principalMalformed: "Write group:NAME or person:NAME."
+        case .reasonTooShort: "Say what you need the access for; approvers read it."
+        case .reasonTooLong: "Shorten it and point to the ticket."
+        case .reasonHasControl: "Write plain text in one line."
+        case .noCharter: "The first administrator joins with the token that `stintd init` printed."
+        case .personDisabled: "Ask an administrator."
+        case .deviceUnknown: "Enrol it with `stint invite device` from a device that is known."
+        case .noEntitlement, .notARequester: "Ask an administrator to put you into a group that has one."
+        case .noNodeMatches: "`stint nodes` lists the nodes that you may ask for."
+        case .runAsNotAllowed(_, _, let allowed): "Allowed: \(allowed.map(\.text).joined(separator: ", "))."
+        case .quorumImpossible: "An administrator must invite people into those groups, or change the policy."
+        case .tooManyNodes: "Narrow it with --on."
+        case .requestResolved: "`stint show` tells what happened; ask anew if you still need it."
+        case .seatsNotFilled: "`stint show` lists who may vote."
+        case .decisionDeadlinePassed, .activationDeadlinePassed: "Ask anew."
+        case .voterIsRequester: "Ask another approver to vote."
+        case .voteWidensDuration, .voteWidensNodes: "A vote may narrow a request and never widen it."
+        case .grantOver: "Ask anew if you still need access."
+        case .clockDisagrees: "Set the clock of the node or of your machine right (NTP)."
+        case .durationTooShort, .idMalformed, .tooManyTags, .charterUnknown, .personUnknown, .notAnAdministrator,
+            .entitlementUnknown, .entitlementGone, .capabilityNotAllowed, .requestDenied, .voterHoldsNoSeat, .alreadyVoted,
+            .noCommonNode, .onlyRequesterMayWithdraw, .notTheHolder, .nodeNotInGrant, .grantAlreadyActive, .sessionOver,
+            .sessionNotOpen, .mayNotEnd, .notYetDue:
+            nil
+        }
+    }
+}

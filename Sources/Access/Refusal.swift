@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import StrictJSON
+
+/// Why something may not happen: the first missing fact. Its code is stable, its words name what would change it (P7).
+package enum Refusal: Error, Sendable, Equatable {
+    // Form
+    case durationMalformed(String)
+    case durationTooShort(Duration)
+    case durationTooLong(Duration, maximum: Duration, EntitlementName)
+    case nameMalformed(kind: String, String)
+    case idMalformed(kind: String, letter: Character, String)
+    case tagMalformed(String)
+    case tooManyTags(Int)
+    case selectorMalformed(String, reason: String)
+    case capabilityUnknown(String)
+    case principalMalformed(String)
+    case reasonTooShort(Int, minimum: Int)
+    case reasonTooLong(Int)
+    case reasonHasControl(UInt32)
+
+    // Who and what exists
+    case noCharter
+    case charterUnknown(Int64)
+    case personUnknown(PersonName)
+    case personDisabled(PersonName)
+    case deviceUnknown(PersonName)
+    case notAnAdministrator(PersonName)
+
+    // What the policy covers
+    case noEntitlement(PersonName)
+    case entitlementUnknown(EntitlementName)
+    case entitlementGone(EntitlementName)
+    case notARequester(EntitlementName, [Principal])
+    case noNodeMatches(Selector)
+    case capabilityNotAllowed(Capability, EntitlementName)
+    case runAsNotAllowed(RunAsName, EntitlementName, allowed: [RunAsName])
+    case quorumImpossible(EntitlementName, Seat)
+    case tooManyNodes(Int)
+
+    // A request and its votes
+    case requestResolved(RequestID, AccessRequest.State)
+    case requestDenied(RequestID, by: PersonName)
+    case seatsNotFilled(RequestID, missing: [Seat])
+    case decisionDeadlinePassed(RequestID, Timestamp)
+    case voterIsRequester(RequestID)
+    case voterHoldsNoSeat(RequestID, [Seat])
+    case alreadyVoted(RequestID)
+    case voteWidensDuration(RequestID, Duration, asked: Duration)
+    case voteWidensNodes(RequestID, NodeName)
+    case noCommonNode(RequestID)
+    case onlyRequesterMayWithdraw(RequestID)
+
+    // A grant and its sessions
+    case notTheHolder(GrantID)
+    case nodeNotInGrant(NodeName, RequestID)
+    case activationDeadlinePassed(GrantID, Timestamp)
+    case grantAlreadyActive(GrantID)
+    case grantOver(GrantID, Grant.State, Grant.EndReason?)
+    case sessionOver(SessionID)
+    case sessionNotOpen(SessionID)
+    case mayNotEnd(String)
+    case clockDisagrees(signed: Timestamp, here: Timestamp)
+    /// A clock or the sweeper came too early: the caller looks again later.
+    case notYetDue(String)
+}
+
+extension Refusal: Explainable {
+    package var code: String {
+        switch self {
+        case .durationMalformed: "duration.malformed"
+        case .durationTooShort: "duration.too-short"
+        case .durationTooLong: "duration.too-long"
+        case .nameMalformed: "name.malformed"
+        case .idMalformed: "id.malformed"
+        case .tagMalformed: "tag.malformed"
+        case .tooManyTags: "tag.too-many"
+        case .selectorMalformed: "selector.malformed"
+        case .capabilityUnknown: "capability.unknown"
+        case .principalMalformed: "principal.malformed"
+        case .reasonTooShort: "reason.too-short"
+        case .reasonTooLong: "reason.too-long"
+        case .reasonHasControl: "reason.control-character"
+        case .noCharter: "charter.missing"
+        case .charterUnknown: "charter.unknown-version"
+        case .personUnknown: "person.unknown"
+        case .personDisabled: "person.disabled"
+        case .deviceUnknown: "device.unknown"
+        case .notAnAdministrator: "person.not-an-administrator"
+        case .noEntitlement: "policy.no-entitlement"
+        case .entitlementUnknown: "policy.unknown-entitlement"
+        case .entitlementGone: "policy.entitlement-gone"
+        case .notARequester: "policy.not-a-requester"
+        case .noNodeMatches: "selector.no-node"
+        case .capabilityNotAllowed: "policy.capability"
+        case .runAsNotAllowed: "policy.run-as"
+        case .quorumImpossible: "policy.quorum-impossible"
+        case .tooManyNodes: "vote.too-many-nodes"
+        case .requestResolved: "request.already-resolved"
+        case .requestDenied: "request.denied"
+        case .seatsNotFilled: "request.seats-not-filled"
+        case .decisionDeadlinePassed: "request.deadline-passed"
+        case .voterIsRequester: "vote.voter-is-requester"
+        case .voterHoldsNoSeat: "vote.no-seat"
+        case .alreadyVoted: "vote.already-voted"
+        case .voteWidensDuration: "vote.widens-duration"
+        case .voteWidensNodes: "vote.widens-nodes"
+        case .noCommonNode: "vote.no-common-node"
+        case .onlyRequesterMayWithdraw: "request.not-yours"
+        case .notTheHolder: "grant.not-yours"
+        case .nodeNotInGrant: "grant.node-not-covered"
+        case .activationDeadlinePassed: "grant.activation-deadline-passed"
+        case .grantAlreadyActive: "grant.already-active"
+        case .grantOver: "grant.over"
+        case .sessionOver: "session.over"
+        case .sessionNotOpen: "session.not-open"
+        case .mayNotEnd: "end.not-allowed"
+        case .clockDisagrees: "clock.disagrees"
+        case .notYetDue: "state.not-yet-due"
+        }
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which nodes: a conjunction of tag conditions, `env=prod,role=db|cache`; `*` for every node.
+///
+/// A condition names a key and the values it may have. Values are compared whole and byte for byte.
+package struct Selector: Sendable, Equatable {
+    package struct Condition: Sendable, Equatable {
+        package let key: String
+        package let values: [String]
+    }
+
+    /// No condition: every node.
+    package let conditions: [Condition]
+
+    package static let maximumConditions = 16
+    package static let maximumValues = 64
+    package static let maximumLength = 2048
+    package static let everything = Selector(conditions: [])
+
+    private init(conditions: [Condition]) { self.conditions = conditions }
+
+    /// - Throws: ``Refusal/selectorMalformed(_:reason:)``. A bare name, `db-1`, means `name=db-1`.
+    package init(_ text: String) throws(Refusal) {
+        if text == "*" {
+            self = .everything
+            return
+        }
+        guard !text.isEmpty, text.utf8.count <= Self.maximumLength else {
+            throw .selectorMalformed(text, reason: text.isEmpty ? "it is empty" : "it is longer than 2048 bytes")
+        }
+        var found: [Condition] = []
+        for part in text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+            let condition = try Self.condition(String(Substring(part)), in: text)
+            guard !found.contains(where: { $0.key == condition.key }) else {
+                throw .selectorMalformed(text, reason: "the key `\(condition.key)` stands in it twice")
+            }
+            found.append(condition)
+        }
+        guard found.count <= Self.maximumConditions else {
+            throw .selectorMalformed(text, reason: "it has more than \(Self.maximumConditions) conditions")
+        }
+        conditions = found
+    }
+
+    private static func condition(_ part: String, in text: String) throws(Refusal) -> Condition {
+        guard let equals = part.utf8.firstIndex(of: UInt8(ascii: "=")) else {
+            guard Tags.isValue(part) else { throw .selectorMalformed(text, reason: "`\(part)` is no condition") }
+            return Condition(key: "name", values: [part])
+        }
+        let key = String(part[..<equals])
+        guard Tags.isKey(key) else { throw .selectorMalformed(text, reason: "`\(key)` is no tag key") }
+        let values = part[part.utf8.index(after: equals)...].utf8
+            .split(separator: UInt8(ascii: "|"), omittingEmptySubsequences: false).map { String(Substring($0)) }
+        guard values.count <= maximumValues else {
+            throw .selectorMalformed(text, reason: "`\(key)` has more than \(maximumValues) values")
+        }
+        for value in values where !Tags.isValue(value) {
+            throw .selectorMalformed(text, reason: value.isEmpty ? "`\(key)=` names no value" : "`\(value)` is no tag value")
+        }
+        return Condition(key: key, values: values)
+    }
+
+    package func matches(_ node: Node) -> Bool {
+        conditions.allSatisfy { condition in
+            let value = condition.key == "name" ? node.name.text : node.tags.values[condition.key]
+            guard let value else { return false }
+            return condition.values.contains { $0.utf8.elementsEqual(value.utf8) }
+        }
+    }
+
+    /// How narrow it is: a name counts more than any number of tags.
+    package var specificity: Int { conditions.reduce(0) { $0 + ($1.key == "name" ? 100 : 1) } }
+}
+
+extension Selector: CustomStringConvertible {
+    package var description: String {
+        guard !conditions.isEmpty else { return "*" }
+        return conditions.map { $0.key + "=" + $0.values.joined(separator: "|") }.joined(separator: ",")
+    }
+}

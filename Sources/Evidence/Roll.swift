@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: who exists and what is allowed, as far as signatures reach back to the root. Broker, node and client build
+// the same directory from the same entries; none of them takes a row's or the broker's word for it (P1).
+
+package import Access
+import StrictJSON
+
+/// The roll: the numbered, hash-linked list of signed entries from which every party derives the directory.
+///
+///     1 charter (founder)   2 invitation   3 enrolment   4 invitation   ...   n charter   n+1 disabling
+///
+/// Entry 1 is the root; its digest names the installation. An entry that does not follow, or is not signed by who may
+/// sign it *at that point of the roll*, is refused and changes nothing.
+package struct Roll: Sendable {
+    private struct Invitation: Sendable {
+        let statement: InvitationStatement
+        var isUsed: Bool
+    }
+
+    package private(set) var directory = Directory()
+    package private(set) var number: Int64 = 0
+    package private(set) var head: Digest = .none
+    /// The digest of entry 1; `nil` while the roll is empty.
+    package private(set) var root: Digest?
+    /// The broker's key, as the root says.
+    package private(set) var broker: PublicKey?
+    private var invitations: [Digest: Invitation] = [:]
+    private var personOfDevice: [PublicKey: PersonName] = [:]
+    private var nodeOfKey: [PublicKey: NodeName] = [:]
+
+    package init() {}
+
+    /// Where the next entry goes.
+    package var next: RollPlace { RollPlace(number: number + 1, previous: head) }
+
+    /// Who acts through the device with `key`; `nil` when the key is unknown or the device or person is disabled.
+    package func person(withDevice key: PublicKey) -> Person? {
+        guard let name = personOfDevice[key], let person = directory.people[name], person.isEnabled,
+            person.devices.contains(where: { $0.key == key && $0.isEnabled })
+        else { return nil }
+        return person
+    }
+
+    /// The enabled node with `key`.
+    package func node(withKey key: PublicKey) -> Node? {
+        guard let name = nodeOfKey[key], let node = directory.nodes[name], node.isEnabled else { return nil }
+        return node
+    }
+
+    /// Checks that `person` signed `statement` with one of their enabled devices, and says which.
+    package func signer<Value>(of statement: Signed<Value>, mustBe person: PersonName) throws(EvidenceError) -> PublicKey {
+        guard let known = directory.people[person] else { throw .refused(.personUnknown(person)) }
+        guard known.isEnabled else { throw .refused(.personDisabled(person)) }
+        for device in known.devices where device.isEnabled && statement.isSigned(by: device.key) { return device.key }
+        throw .notSigned(type: Value.type, by: "a device of `\(person)`")
+    }
+
+    /// Appends `entry`.
+    ///
+    /// - Parameter now: when set, invitations must not have expired at that moment; `nil` while replaying entries that
+    ///   were accepted before.
+    /// - Returns: what kind of entry it was.
+    @discardableResult
+    package mutating func append(_ entry: SignedText, at now: Timestamp? = nil) throws(EvidenceError) -> RollEntry {
+        let parsed = try RollEntry(entry)
+        let place = parsed.place
+        guard place.number == number + 1 else { throw .rollGap(expected: number + 1, found: place.number) }
+        guard place.previous == head else { throw .rollForked(place.number) }
+        guard (place.number == 1) == parsed.isFounding else { throw .rollForked(place.number) }
+        switch parsed {
+        case .charter(let statement): try apply(statement)
+        case .invitation(let statement): try apply(statement)
+        case .enrolment(let statement): try apply(statement, now)
+        case .disabling(let statement): try apply(statement)
+        }
+        number = place.number
+        head = parsed.digest
+        if root == nil { root = head }
+        return parsed
+    }
+
+    // MARK: Charter
+
+    private mutating func apply(_ charter: Signed<CharterStatement>) throws(EvidenceError) {
+        let statement = charter.value
+        guard statement.version == Int64(directory.charters.count) + 1 else { throw .rollForked(statement.place.number) }
+        let policy: Policy
+        do { policy = try Policy(parsing: statement.policy, file: "policy") } catch {
+            throw .policyInvalid(error.message)
+        }
+        let administrators = Set(statement.administrators)
+        if let founder = statement.founder {
+            guard administrators == [founder.name], founder.key != founder.founding else { throw .rollForked(1) }
+            try charter.check(signedBy: founder.key, who: "the first administrator")
+            try charter.check(signedBy: founder.founding, who: "the founding token")
+            directory.people[founder.name] = Person(
+                name: founder.name, groups: Set(founder.groups),
+                devices: [Device(key: founder.key, label: founder.device)])
+            personOfDevice[founder.key] = founder.name
+            broker = statement.broker
+        } else {
+            try checkAdministrator(of: charter)
+            guard statement.broker == broker else { throw .rollForked(statement.place.number) }
+            for name in statement.administrators where directory.people[name]?.isEnabled != true {
+                throw .subjectUnknown(kind: "person", name.text)
+            }
+            guard !administrators.isEmpty else { throw .policyInvalid("A charter without an administrator is not possible.") }
+        }
+        directory.charters.append(Charter(version: statement.version, administrators: administrators, policy: policy))
+    }
+
+    private func checkAdministrator<Value>(of statement: Signed<Value>) throws(EvidenceError) {
+        guard let charter = directory.charter else { throw .rollEmpty }
+        for name in charter.administrators.sorted() where directory.isAdministrator(name) {
+            let devices = directory.people[name]?.devices ?? []
+            if devices.contains(where: { $0.isEnabled && statement.isSigned(by: $0.key) }) { return }
+        }
+        throw .notSigned(type: Value.type, by: "an administrator")
+    }
+
+    private func checkAdministrator<Value>(_ name: PersonName, signed statement: Signed<Value>) throws(EvidenceError) {
+        guard directory.isAdministrator(name) else { throw .refused(.notAnAdministrator(name)) }
+        _ = try signer(of: statement, mustBe: name)
+    }
+
+    // MARK: Invitation and enrolment
+
+    private mutating func apply(_ invitation: Signed<InvitationStatement>) throws(EvidenceError) {
+        let statement = invitation.value
+        switch statement.subject {
+        case .person(let name, _, _):
+            try checkAdministrator(statement.by, signed: invitation)
+            guard directory.people[name] == nil else { throw .nameTaken(kind: "person", name.text) }
+        case .node(let name, _):
+            try checkAdministrator(statement.by, signed: invitation)
+            guard directory.nodes[name] == nil else { throw .nameTaken(kind: "node", name.text) }
+        case .device(let name):
+            guard name == statement.by else { throw .notSigned(type: InvitationStatement.type, by: "`\(name)`") }
+            _ = try signer(of: invitation, mustBe: name)
+        }
+        guard statement.notAfter > statement.at, statement.notAfter - statement.at <= .seconds(7 * 86_400) else {
+            throw .invitationExpired(statement.notAfter)
+        }
+        invitations[invitation.digest] = Invitation(statement: statement, isUsed: false)
+    }
+
+    private mutating func apply(_ enrolment: Signed<EnrolmentStatement>, _ now: Timestamp?) throws(EvidenceError) {
+        let statement = enrolment.value
+        guard let invitation = invitations[statement.invitation] else { throw .invitationUnknown }
+        guard !invitation.isUsed else { throw .invitationUsed }
+        let invited = invitation.statement
+        if let now, now >= invited.notAfter { throw .invitationExpired(invited.notAfter) }
+        guard statement.at < invited.notAfter + Opening.freshness else { throw .invitationExpired(invited.notAfter) }
+        try enrolment.check(signedBy: invited.secret, who: "the invitation's secret")
+        try enrolment.check(signedBy: statement.key, who: "the new key")
+        let isKnown = personOfDevice[statement.key] != nil || nodeOfKey[statement.key] != nil
+        guard !isKnown, statement.key != invited.secret, statement.key != broker else { throw .keyTaken }
+        let device = Device(key: statement.key, label: statement.label)
+        switch invited.subject {
+        case .person(let name, let groups, let attributes):
+            guard directory.people[name] == nil else { throw .nameTaken(kind: "person", name.text) }
+            directory.people[name] = Person(name: name, groups: Set(groups), attributes: attributes, devices: [device])
+            personOfDevice[statement.key] = name
+        case .node(let name, let tags):
+            guard directory.nodes[name] == nil else { throw .nameTaken(kind: "node", name.text) }
+            directory.nodes[name] = Node(name: name, key: statement.key, tags: tags)
+            nodeOfKey[statement.key] = name
+        case .device(let name):
+            guard directory.people[name]?.isEnabled == true else { throw .refused(.personDisabled(name)) }
+            directory.people[name]?.devices.append(device)
+            personOfDevice[statement.key] = name
+        }
+        invitations[statement.invitation]?.isUsed = true
+    }
+
+    // MARK: Disabling
+
+    private mutating func apply(_ disabling: Signed<DisablingStatement>) throws(EvidenceError) {
+        let statement = disabling.value
+        switch statement.subject {
+        case .person(let name):
+            try checkAdministrator(statement.by, signed: disabling)
+            guard directory.people[name]?.isEnabled == true else { throw .subjectUnknown(kind: "person", name.text) }
+            let remaining = (directory.charter?.administrators ?? []).filter { $0 != name && directory.isAdministrator($0) }
+            guard !remaining.isEmpty else { throw .lastAdministrator(name) }
+            directory.people[name]?.isEnabled = false
+        case .device(let key):
+            guard let owner = personOfDevice[key],
+                let index = directory.people[owner]?.devices.firstIndex(where: { $0.key == key && $0.isEnabled })
+            else { throw .subjectUnknown(kind: "device", key.hex) }
+            if statement.by == owner {
+                _ = try signer(of: disabling, mustBe: owner)
+            } else {
+                try checkAdministrator(statement.by, signed: disabling)
+            }
+            directory.people[owner]?.devices[index].isEnabled = false
+        case .node(let name):
+            try checkAdministrator(statement.by, signed: disabling)
+            guard directory.nodes[name]?.isEnabled == true else { throw .subjectUnknown(kind: "node", name.text) }
+            directory.nodes[name]?.isEnabled = false
+        }
+    }
+}
+
+/// One entry of the roll, read.
+package enum RollEntry: Sendable {
+    case charter(Signed<CharterStatement>)
+    case invitation(Signed<InvitationStatement>)
+    case enrolment(Signed<EnrolmentStatement>)
+    case disabling(Signed<DisablingStatement>)
+
+    package init(_ source: SignedText) throws(EvidenceError) {
+        switch try source.statementType() {
+        case CharterStatement.type: self = .charter(try Signed(source))
+        case InvitationStatement.type: self = .invitation(try Signed(source))
+        case EnrolmentStatement.type: self = .enrolment(try Signed(source))
+        case DisablingStatement.type: self = .disabling(try Signed(source))
+        case let other: throw .typeUnknown(other)
+        }
+    }
+
+    package var place: RollPlace {
+        switch self {
+        case .charter(let statement): statement.value.place
+        case .invitation(let statement): statement.value.place
+        case .enrolment(let statement): statement.value.place
+        case .disabling(let statement): statement.value.place
+        }
+    }
+
+    package var digest: Digest {
+        switch self {
+        case .charter(let statement): statement.digest
+        case .invitation(let statement): statement.digest
+        case .enrolment(let statement): statement.digest
+        case .disabling(let statement): statement.digest
+        }
+    }
+
+    package var source: SignedText {
+        switch self {
+        case .charter(let statement): statement.source
+        case .invitation(let statement): statement.source
+        case .enrolment(let statement): statement.source
+        case .disabling(let statement): statement.source
+        }
+    }
+
+    package var type: String {
+        switch self {
+        case .charter: CharterStatement.type
+        case .invitation: InvitationStatement.type
+        case .enrolment: EnrolmentStatement.type
+        case .disabling: DisablingStatement.type
+        }
+    }
+
+    package var at: Timestamp {
+        switch self {
+        case .charter(let statement): statement.value.at
+        case .invitation(let statement): statement.value.at
+        case .enrolment(let statement): statement.value.at
+        case .disabling(let statement): statement.value.at
+        }
+    }
+
+    fileprivate var isFounding: Bool {
+        guard case .charter(let statement) = self else { return false }
+        return statement.value.founder != nil
+    }
+}

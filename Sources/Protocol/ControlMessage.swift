@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: what the broker says outside the authenticated frames can only end things, bring the roll forward and tell
+// the time; nothing in here opens or prolongs (P1).
+
+package import Access
+package import Evidence
+import StrictJSON
+
+/// Text messages of the WebSockets: between broker and agent, broker and supervisor, broker and client.
+package enum ControlMessage: Sendable, Equatable {
+    // Agent → broker
+    /// The first message of an agent: what it knows and what lives on its node.
+    case hello(version: String, rollNumber: Int64, sessions: [SessionID])
+    /// The node does not open a session, and says why.
+    case refused(SessionID, Problem)
+    /// A signed receipt; answered with ``receiptStored(_:)``.
+    case receipt(SignedText)
+
+    // Broker → agent
+    /// Entries of the roll that follow what the agent has.
+    case roll([SignedText])
+    /// An opening with all its evidence.
+    case open(OpeningEvidence)
+    case end(SessionID, Session.EndReason, detail: String)
+    case receiptStored(SessionID)
+    /// The broker's wall clock: a sign of life, and a limit for a machine whose own clocks stood still.
+    case time(Timestamp)
+
+    // Supervisor → broker, then broker → client
+    case accepted(SignedText)
+
+    // Client → broker
+    case opening(SignedText)
+
+    package var text: String {
+        let object: JSONObject =
+            switch self {
+            case .hello(let version, let number, let sessions):
+                [
+                    "type": "hello", "version": .string(version), "roll": .integer(number),
+                    "sessions": .array(sessions.map { .string($0.description) }),
+                ]
+            case .refused(let id, let problem):
+                ["type": "refused", "session": .string(id.description), "problem": problem.json]
+            case .receipt(let receipt): ["type": "receipt", "receipt": receipt.json]
+            case .roll(let entries): ["type": "roll", "entries": .array(entries.map(\.json))]
+            case .open(let evidence): ["type": "open", "evidence": evidence.json]
+            case .end(let id, let reason, let detail):
+                [
+                    "type": "end", "session": .string(id.description), "reason": .string(reason.rawValue),
+                    "detail": .string(detail),
+                ]
+            case .receiptStored(let id): ["type": "receipt-stored", "session": .string(id.description)]
+            case .time(let at): ["type": "time", "at": .time(at)]
+            case .accepted(let acceptance): ["type": "accepted", "acceptance": acceptance.json]
+            case .opening(let opening): ["type": "opening", "opening": opening.json]
+            }
+        return JSONValue.object(object).text
+    }
+
+    /// - Throws: where the text is not one of the messages above, or has a field too many.
+    package init(_ text: String) throws(EvidenceError) {
+        do {
+            var reader = try ObjectReader(try JSONValue(parsing: text, limits: JSONLimits(bytes: Limits.controlMessage)))
+            switch try reader.string("type", maximum: 32) {
+            case "hello":
+                self = .hello(
+                    version: try reader.string("version", maximum: 64), rollNumber: try reader.integer("roll", in: 0...Int64.max),
+                    sessions: try reader.strings("sessions", maximum: 10_000).map { try SessionID($0) })
+            case "refused":
+                let value = try reader.value("problem")
+                self = .refused(try SessionID(try reader.string("session")), Problem(value, status: 403))
+            case "receipt": self = .receipt(try SignedText(try reader.value("receipt")))
+            case "roll":
+                self = .roll(try reader.array("entries", maximum: Limits.rollBatch).map { try SignedText($0) })
+            case "open": self = .open(try OpeningEvidence(try reader.value("evidence")))
+            case "end":
+                let name = try reader.string("reason", maximum: 32)
+                guard let reason = Session.EndReason(rawValue: name) else { throw EvidenceError.typeUnknown(name) }
+                self = .end(try SessionID(try reader.string("session")), reason, detail: try reader.string("detail"))
+            case "receipt-stored": self = .receiptStored(try SessionID(try reader.string("session")))
+            case "time": self = .time(Timestamp(milliseconds: try reader.integer("at", in: Timestamp.validRange)))
+            case "accepted": self = .accepted(try SignedText(try reader.value("acceptance")))
+            case "opening": self = .opening(try SignedText(try reader.value("opening")))
+            case let other: throw EvidenceError.typeUnknown(other)
+            }
+            try reader.finish()
+        } catch {
+            throw EvidenceError(error)
+        }
+    }
+}

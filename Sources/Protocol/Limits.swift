@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The limits of the wire, in one place (DESIGN 8). Each is checked before memory is spent on what it limits.
+package enum Limits {
+    /// Payload of one session frame, in bytes: a TLS record and its headers stay under 16 KiB for keystrokes' sake, bulk
+    /// may fill the largest frame.
+    package static let framePayload = 32 * 1024
+    /// Bytes in flight from end to end before the sender waits for credit, for a terminal: Control-C then stops a flood
+    /// within a quarter of a second on a slow terminal (measured).
+    package static let terminalCredit = 256 * 1024
+    /// The same for a command without a terminal.
+    package static let streamCredit = 1024 * 1024
+    /// Entries of the roll in one message.
+    package static let rollBatch = 200
+    /// Rows in one answer to a list.
+    package static let listRows = 1000
+    /// Longest long poll.
+    package static let longPoll: Duration = .seconds(50)
+    /// A control message between broker and agent, or broker and client.
+    package static let controlMessage = 1024 * 1024
+    /// Bytes of a recording in one answer.
+    package static let recordingChunk = 4 * 1024 * 1024
+    /// Pending requests of one person.
+    package static let pendingRequests = 50
+    /// Sessions of one person that have not ended.
+    package static let liveSessions = 200
+    /// How often the broker tells a session's node the time; well under the shortest lease, and few wake-ups.
+    package static let heartbeat: Duration = .seconds(15)
+}
