@@ -55,6 +55,11 @@ static inline int stint_get_flags(int descriptor) { return fcntl(descriptor, F_G
 static inline int stint_set_flags(int descriptor, int flags) { return fcntl(descriptor, F_SETFL, flags); }
 static inline int stint_get_descriptor_flags(int descriptor) { return fcntl(descriptor, F_GETFD); }
 
+/// getdents64(2): the next entries of a directory, as many as fit. EINVAL when not even one does.
+static inline long stint_read_entries(int directory, void *buffer, size_t size) {
+    return syscall(SYS_getdents64, directory, buffer, size);
+}
+
 /// What `stat` says that we ask about, without the layout of `struct stat`.
 struct stint_file_status {
     uint32_t mode;

@@ -49,12 +49,13 @@ extension SystemError {
         case unknownUser
         case privilegesKept(String)
         case badDescriptorList
+        case noControlGroup(String)
 
         var errno: Int32 {
             switch self {
             case .containsNul, .invalidUserName, .badDescriptorList: EINVAL
             case .openToOthers, .ownedByAnother, .parentWritableByOthers, .privilegesKept: EPERM
-            case .notRegularFile, .notDirectory: ENOTSUP
+            case .notRegularFile, .notDirectory, .noControlGroup: ENOTSUP
             case .tooLarge: EFBIG
             case .inUse: EBUSY
             case .unknownUser: ENOENT
@@ -80,6 +81,7 @@ extension SystemError {
         case .unknownUser: "system.unknown-user"
         case .privilegesKept: "system.privileges-kept"
         case .badDescriptorList: "system.bad-descriptor-list"
+        case .noControlGroup: "system.no-control-group"
         }
     }
 
@@ -105,6 +107,7 @@ extension SystemError {
         case .unknownUser: return "This machine has no user “\(subject)”."
         case .privilegesKept(let what): return "The process could not become \(subject): \(what)."
         case .badDescriptorList: return "The descriptors for \(subject) cannot be arranged."
+        case .noControlGroup(let reason): return "There can be no control group: \(reason)."
         }
     }
 
@@ -117,6 +120,7 @@ extension SystemError {
         case .inUse: return "Stop the other process first, or use another directory (--home)."
         case .invalidUserName: return "A name has 1 to 32 of a-z, 0-9, _ and -, and does not start with a digit or -."
         case .unknownUser: return "Check the spelling with: getent passwd"
+        case .noControlGroup: return "Sessions are ended by walking their processes; this needs no action."
         case .containsNul, .notRegularFile, .notDirectory, .tooLarge, .privilegesKept, .badDescriptorList: return nil
         case nil: break
         }
