@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSQLite
+import StrictJSON
 
 /// Why something could not be stored or read.
 ///
@@ -72,7 +73,7 @@ extension StorageError.Constraint {
     }
 }
 
-extension StorageError {
+extension StorageError: Explainable {
     package var code: String {
         switch self {
         case .cannotOpen: "storage.cannot-open"

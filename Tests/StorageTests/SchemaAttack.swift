@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A statement that the schema must refuse, on the database of ``SchemaStory``, and words of the refusal.
+struct SchemaAttack: Sendable {
+    let sql: String
+    let refusal: String
+
+    init(_ sql: String, _ refusal: String) {
+        self.sql = sql
+        self.refusal = refusal
+    }
+
+    static let all = roll + requests + votes + grants + activations + endings + sessions + sessionMoves + ledger
+
+    private typealias Story = SchemaStory
+    private static let anyone = "CHECK constraint failed"
+
+    private static func immutable(
+        _ table: String, _ id: String, _ refusal: String, _ columns: [(name: String, value: String)]
+    ) -> [SchemaAttack] {
+        columns.map { column in
+            SchemaAttack("UPDATE \(table) SET version = version + 1, \(column.name) = \(column.value) WHERE id = '\(id)'", refusal)
+        }
+    }
+
+    private static let roll = [
+        SchemaAttack(Story.roll(4, type: "charter"), "follows the last"),
+        SchemaAttack(Story.roll(2, type: "charter", digest: Story.hash("f")), "follows the last"),
+        SchemaAttack(Story.roll(2, type: "charter", verb: "INSERT OR REPLACE"), "follows the last"),
+        SchemaAttack(Story.roll(3, type: "charter", digest: Story.hash("a1"), verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack(Story.roll(3, type: "charter", digest: "ABC"), anyone),
+        SchemaAttack("INSERT INTO roll VALUES (3, '\(Story.hash("f"))', 'charter', '{\"number\":3,\"type\":\"other\"}', '[]', 1)", anyone),
+        SchemaAttack("INSERT INTO roll VALUES (3, '\(Story.hash("f"))', 'charter', '{\"number\":4,\"type\":\"charter\"}', '[]', 1)", anyone),
+        SchemaAttack("UPDATE roll SET signatures = '[1]' WHERE number = 1", "never changes"),
+        SchemaAttack("UPDATE OR REPLACE roll SET number = 1 WHERE number = 2", "never changes"),
+        SchemaAttack("DELETE FROM roll WHERE number = 2", "never deleted"),
+    ]
+
+    private static let requests = [
+        SchemaAttack(Story.request(8, state: "approved"), "begins pending"),
+        SchemaAttack(Story.request(8, version: 2), "begins pending"),
+        SchemaAttack(Story.request(1, digest: Story.hash("f"), verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack(Story.request(8, digest: Story.hash("1"), verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack(Story.request(8, id: "r-00000i"), anyone),
+        SchemaAttack(Story.request(8, id: "r-00000A"), anyone),
+        SchemaAttack(Story.request(8, id: "r-0000088"), anyone),
+        SchemaAttack(Story.request(8, id: "g-000008"), anyone),
+        SchemaAttack(Story.request(8, digest: String(repeating: "G", count: 64)), anyone),
+        SchemaAttack(Story.request(8, digest: String(repeating: "0", count: 63)), anyone),
+        SchemaAttack(Story.request(8, person: "Alice"), anyone),
+        SchemaAttack(Story.request(8, person: ".alice"), anyone),
+        SchemaAttack(Story.request(8, person: ""), anyone),
+        SchemaAttack(Story.request(8, person: String(repeating: "a", count: 64)), anyone),
+        SchemaAttack(Story.request(8, person: "alice' || char(0) || 'x", signer: "alice' || char(0) || 'x"), "plain"),
+        SchemaAttack(Story.request(8, signer: "bob"), "as_signed"),
+        SchemaAttack(Story.request(8, decideBefore: 100), "decided_after_asked"),
+        SchemaAttack("UPDATE request SET state = 'approved', version = 1 + version WHERE id = 'r-000001'", "resolved_or_pending"),
+        SchemaAttack("UPDATE request SET state = 'approved', version = 1 + version, resolved_at = 1000 WHERE id = 'r-000001'", "approved_in_time"),
+        SchemaAttack("UPDATE request SET state = 'lapsed', version = 1 + version, resolved_at = 999 WHERE id = 'r-000001'", "lapsed_in_time"),
+        SchemaAttack("UPDATE request SET state = 'granted', version = 1 + version, resolved_at = 200 WHERE id = 'r-000001'", anyone),
+        SchemaAttack("UPDATE request SET state = 'pending', resolved_at = NULL, version = 3 WHERE id = 'r-000004'", "resolved request never changes"),
+        SchemaAttack("UPDATE request SET state = 'approved', version = 3 WHERE id = 'r-000004'", "resolved request never changes"),
+        SchemaAttack("UPDATE request SET reason_code = 'x', version = 3 WHERE id = 'r-000002'", "resolved request never changes"),
+        SchemaAttack("UPDATE request SET version = version WHERE id = 'r-000001'", "version follows"),
+        SchemaAttack("UPDATE request SET version = version + 2 WHERE id = 'r-000001'", "version follows"),
+        SchemaAttack("DELETE FROM request WHERE id = 'r-000004'", "never deleted"),
+        SchemaAttack("DELETE FROM request", "never deleted"),
+    ] + immutable("request", "r-000001", "what was asked never changes", [
+        ("id", "'r-000009'"), ("digest", "'\(Story.hash("9"))'"), ("person", "'bob'"), ("statement", "'{}'"),
+        ("signatures", "'[1]'"), ("entitlement", "'other'"), ("charter", "2"), ("created_at", "99"), ("decide_before", "9999"),
+    ])
+
+    private static let votes = [
+        SchemaAttack(Story.vote(1, by: "alice", digest: Story.hash("f")), "their own request"),
+        SchemaAttack(Story.vote(1, by: "alice", digest: Story.hash("f"), verdict: "deny"), "their own request"),
+        SchemaAttack(Story.vote(4, by: "bob"), "needs a pending request"),
+        SchemaAttack(Story.vote(2, by: "carol", digest: Story.hash("f")), "needs a pending request"),
+        SchemaAttack(Story.vote(9, by: "carol"), "needs a pending request"),
+        SchemaAttack(Story.vote(1, by: "carol", digest: Story.hash("f"), on: Story.hash("2")), "on what was asked"),
+        SchemaAttack(Story.vote(1, by: "bob", digest: Story.hash("f"), verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack(Story.vote(1, by: "carol", digest: Story.hash("b2"), verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack(Story.vote(1, by: "carol", digest: Story.hash("f"), verdict: "maybe"), anyone),
+        SchemaAttack(Story.vote(1, by: "Carol", digest: Story.hash("f")), anyone),
+        SchemaAttack("UPDATE vote SET verdict = 'deny' WHERE request = 'r-000001'", "never changes"),
+        SchemaAttack("UPDATE vote SET at = at", "never changes"),
+        SchemaAttack("DELETE FROM vote WHERE request = 'r-000001'", "never deleted"),
+    ]
+
+    private static let grants = [
+        SchemaAttack(Story.grant(1), "needs an approved request"),
+        SchemaAttack(Story.grant(4), "needs an approved request"),
+        SchemaAttack(Story.grant(9), "needs an approved request"),
+        SchemaAttack(Story.grant(6, holder: "bob"), "needs an approved request of its holder"),
+        SchemaAttack(Story.grant(6, state: "active"), "begins ready"),
+        SchemaAttack(Story.grant(6, version: 2), "begins ready"),
+        SchemaAttack(Story.grant(6, id: "g-000009"), anyone),
+        SchemaAttack(Story.grant(6, seconds: 0), anyone),
+        SchemaAttack(Story.grant(5, verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack("UPDATE grant SET state = 'ready', version = version + 1 WHERE id = 'g-000005'", "moves forward only"),
+        SchemaAttack("UPDATE grant SET state = 'active', version = version + 1 WHERE id = 'g-000005'", "moves forward only"),
+        SchemaAttack("UPDATE grant SET state = 'active', version = version + 1 WHERE id = 'g-000007'", "moves forward only"),
+        SchemaAttack("UPDATE grant SET state = 'ending', version = version + 1 WHERE id = 'g-000002'", "moves forward only"),
+        SchemaAttack("UPDATE grant SET state = 'ended', version = version + 1 WHERE id = 'g-000002'", "moves forward only"),
+        SchemaAttack("UPDATE grant SET state = 'lapsed', ended_at = 900, version = version + 1 WHERE id = 'g-000003'", "moves forward only"),
+        SchemaAttack("UPDATE grant SET not_after = 60299, version = version + 1 WHERE id = 'g-000003'", "moves forward only"),
+        SchemaAttack("UPDATE grant SET state = 'lapsed', ended_at = 899, version = version + 1 WHERE id = 'g-000002'", "lapsed_in_time"),
+        SchemaAttack("UPDATE grant SET state = 'lapsed', version = version + 1 WHERE id = 'g-000002'", "over"),
+        SchemaAttack("UPDATE grant SET state = 'cancelled', ended_at = 500, version = version + 1 WHERE id = 'g-000002'", "reasoned"),
+        SchemaAttack("UPDATE grant SET state = 'ending', version = version + 1 WHERE id = 'g-000003'", "reasoned"),
+        SchemaAttack("UPDATE grant SET state = 'ended', version = version + 1 WHERE id = 'g-000007'", "over"),
+        SchemaAttack("UPDATE grant SET state = 'ended', ended_at = 500, end_reason = 'expired', version = version + 1 WHERE id = 'g-000007'", "reason of an end"),
+        SchemaAttack("UPDATE grant SET state = 'ended', ended_at = 500, version = version + 2 WHERE id = 'g-000007'", "version follows"),
+        SchemaAttack("UPDATE grant SET state = 'ended', ended_at = 500, not_after = 60301, version = version + 1 WHERE id = 'g-000007'", "activation never changes"),
+        SchemaAttack(Story.end(3) + ";" + Story.settle(3), "after its sessions"),
+        SchemaAttack("DELETE FROM grant WHERE id = 'g-000002'", "never deleted"),
+    ] + immutable("grant", "g-000002", "what was granted never changes", [
+        ("state = 'cancelled', id", "'g-000009'"), ("state = 'cancelled', request", "'r-000006'"),
+        ("state = 'cancelled', holder", "'bob'"), ("state = 'cancelled', granted_seconds", "3600"),
+        ("state = 'cancelled', activate_before", "9999"), ("state = 'cancelled', created_at", "1"),
+    ])
+
+    private static let activations = [
+        SchemaAttack(Story.activate(2, person: "bob"), "as_signed"),
+        SchemaAttack(Story.activate(2, request: Story.hash("3")), "of what was asked"),
+        SchemaAttack(Story.activate(2, notAfter: 60_301), "time_boxed"),
+        SchemaAttack(Story.activate(2, notAfter: 300), "time_boxed"),
+        SchemaAttack(Story.activate(3), "moves forward only"),
+        SchemaAttack("UPDATE grant SET state = 'active', version = 2 WHERE id = 'g-000002'", "activated"),
+    ]
+
+    private static let endings = [
+        SchemaAttack(Story.ending("f", kind: "revoke", subject: "r-000001"), anyone),
+        SchemaAttack(Story.ending("f", kind: "withdraw", subject: "g-000001"), anyone),
+        SchemaAttack(Story.ending("f", kind: "end", subject: "s-00000l"), anyone),
+        SchemaAttack(Story.ending("f", kind: "delete", subject: "g-000001"), anyone),
+        SchemaAttack(Story.ending("f", kind: "revoke", subject: "g-000001", signer: "bob"), "as_signed"),
+        SchemaAttack(Story.ending("a", kind: "revoke", subject: "g-000003", verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack("UPDATE ending SET at = 2", "never changes"),
+        SchemaAttack("DELETE FROM ending", "never deleted"),
+    ]
+
+    private static let sessions = [
+        SchemaAttack(Story.session("g", grant: 2), "needs an active grant"),
+        SchemaAttack(Story.session("g", grant: 5), "needs an active grant"),
+        SchemaAttack(Story.session("g", grant: 7), "needs an active grant"),
+        SchemaAttack(Story.session("g", grant: 9), "needs an active grant"),
+        SchemaAttack(Story.session("g", person: "bob"), "needs an active grant of its person"),
+        SchemaAttack(Story.session("g", openedAt: 60_300), "needs an active grant"),
+        SchemaAttack(Story.session("g", state: "live"), "begins opening"),
+        SchemaAttack(Story.session("g", node: "db-1"), "as_signed"),
+        SchemaAttack(Story.session("g", capability: "root"), anyone),
+        SchemaAttack(Story.session("u"), anyone),
+        SchemaAttack(Story.session("e", verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack("DELETE FROM session WHERE id = 's-00000e'", "never deleted"),
+    ] + immutable("session", "s-00000b", "what was opened never changes", [
+        ("state = 'detached', id", "'s-00000g'"), ("state = 'detached', grant", "'g-000002'"),
+        ("state = 'detached', node", "'db-1'"), ("state = 'detached', person", "'bob'"),
+        ("state = 'detached', capability", "'exec'"), ("state = 'detached', opening", "'{}'"),
+        ("state = 'detached', opening_signatures", "'[1]'"), ("state = 'detached', opened_at", "1"),
+    ])
+
+    private static let sessionMoves = [
+        SchemaAttack(Story.change("a", "state = 'detached'"), "moves forward only"),
+        SchemaAttack(Story.change("a", "state = 'live'"), "accepted"),
+        SchemaAttack(Story.change("b", "state = 'opening'"), "moves forward only"),
+        SchemaAttack(Story.change("b", "end_detail = 'x'"), "moves forward only"),
+        SchemaAttack(Story.change("d", "state = 'live'"), "moves forward only"),
+        SchemaAttack(Story.change("b", "state = 'ending'"), "reasoned"),
+        SchemaAttack(Story.change("d", "state = 'ended'"), "over"),
+        SchemaAttack(Story.change("b", "state = 'detached', started_at = 1"), "how a session began"),
+        SchemaAttack(Story.change("b", "state = 'detached', recording = 'two'"), "how a session began"),
+        SchemaAttack(Story.change("b", "state = 'detached', acceptance = '{}'"), "how a session began"),
+        SchemaAttack(Story.change("b", Story.over + ", confirmed = 1"), "receipted"),
+        SchemaAttack(Story.change("b", "state = 'detached'," + Story.receipt), "receipted"),
+        SchemaAttack(Story.change("b", Story.over + "," + Story.receipt + ", receipt = '{\"type\":\"receipt\",\"node\":\"db-1\"}'"), "receipted"),
+        SchemaAttack("UPDATE session SET state = 'detached' WHERE id = 's-00000b'", "version follows"),
+        SchemaAttack(Story.change("e", "state = 'live', ended_at = NULL, end_reason = NULL"), "ended session never changes"),
+        SchemaAttack(Story.change("e", Story.receipt), "ended session never changes"),
+        SchemaAttack(Story.change("e", "left_count = 1"), "ended session never changes"),
+        SchemaAttack(Story.change("f", "state = 'live', ended_at = NULL, end_reason = NULL"), "ended session never changes"),
+        SchemaAttack(Story.change("f", "end_detail = 'x'"), "ended session never changes"),
+        SchemaAttack(Story.change("f", Story.receipt + ", ended_at = 1"), "ended session never changes"),
+        SchemaAttack(Story.change("f", Story.receipt + ", end_reason = 'exited'"), "ended session never changes"),
+        SchemaAttack("UPDATE session SET \(Story.receipt) WHERE id = 's-00000f'", "version follows"),
+    ]
+
+    private static let ledger = [
+        SchemaAttack(Story.ledger(4, previous: Story.hash("2")), "follows the last"),
+        SchemaAttack(Story.ledger(2, previous: Story.hash("1"), hash: Story.hash("f"), verb: "INSERT OR REPLACE"), "follows the last"),
+        SchemaAttack(Story.ledger(3, previous: Story.hash("1")), "the one before"),
+        SchemaAttack(Story.ledger(3, previous: Story.hash("2"), hash: Story.hash("1"), verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack(Story.ledger(3, previous: Story.hash("2"), hash: "x"), anyone),
+        SchemaAttack("INSERT INTO ledger VALUES (3, 1, 'Created', 'x', '', '{}', '\(Story.hash("2"))', '\(Story.hash("3"))')", anyone),
+        SchemaAttack("INSERT INTO ledger VALUES (3, 0, 'a.b', 'x', '', '{}', '\(Story.hash("2"))', '\(Story.hash("3"))')", anyone),
+        SchemaAttack("INSERT INTO ledger VALUES (3, 'now', 'a.b', 'x', '', '{}', '\(Story.hash("2"))', '\(Story.hash("3"))')", "cannot store TEXT"),
+        SchemaAttack("UPDATE ledger SET body = '{\"a\":1}' WHERE number = 1", "never changes"),
+        SchemaAttack("UPDATE OR REPLACE ledger SET number = 1 WHERE number = 2", "never changes"),
+        SchemaAttack("DELETE FROM ledger WHERE number = 2", "never deleted"),
+        SchemaAttack("REPLACE INTO presence VALUES ('Web 1', 1, '', '')", anyone),
+    ]
+}
