@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import Glibc
+import Posix
 import Synchronization
 
 /// What waits for events on a descriptor in a loop.
@@ -15,13 +15,7 @@ protocol EventSource: AnyObject, Sendable {
 /// Nothing that runs in the loop may block. Work, timers and events run one at a time, so what only the loop
 /// touches needs no lock.
 package final class EventLoop: @unchecked Sendable {  // `sources`, `armed`: the loop's thread only; the rest is locked
-    struct Events: OptionSet {
-        let rawValue: UInt32
-        static let readable = Events(rawValue: EPOLLIN.rawValue)
-        static let writable = Events(rawValue: EPOLLOUT.rawValue)
-        /// Both directions are gone. Told always, asked for or not.
-        static let broken = Events(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
-    }
+    typealias Events = EventQueue.Interest
 
     private struct Shared {
         var work: [@Sendable () -> Void] = []
@@ -31,52 +25,54 @@ package final class EventLoop: @unchecked Sendable {  // `sources`, `armed`: the
 
     private struct Registration {
         let source: any EventSource
-        /// Tells an event of this registration from one of an earlier descriptor with the same number.
-        let generation: UInt32
+        /// Never used again: an event of a closed descriptor does not reach the next one with its number.
+        let token: UInt64
     }
 
-    private let queue: Int32
-    private let wake: Int32
-    private let timer: Int32
+    private let queue: EventQueue
+    private let wake: EventCounter
+    private let timer: DeadlineTimer
     private let shared = Mutex(Shared())
     private let thread = Atomic<UInt>(0)
     private var sources: [Int32: Registration] = [:]
-    private var lastGeneration: UInt32 = 0
+    private var descriptors: [UInt64: Int32] = [:]
+    private var lastToken: UInt64 = 1
     private var armed: ContinuousClock.Instant?
 
     package init() throws(TransportError) {
-        queue = epoll_create1(Int32(EPOLL_CLOEXEC))
-        wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        // Counts suspend, as ContinuousClock does: a machine that slept wakes to its deadlines.
-        timer = timerfd_create(CLOCK_BOOTTIME, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
-        guard queue >= 0, wake >= 0, timer >= 0, control(EPOLL_CTL_ADD, wake, .readable, 0),
-            control(EPOLL_CTL_ADD, timer, .readable, 0)
-        else { throw .system(call: "epoll_create1", errno: errno) }
-    }
-
-    deinit {
-        for descriptor in [queue, wake, timer] where descriptor >= 0 { _ = close(descriptor) }
+        do throws(SystemError) {
+            queue = try EventQueue()
+            wake = try EventCounter()
+            timer = try DeadlineTimer()
+            try queue.add(wake.number, .input, token: Self.wakeToken)
+            try queue.add(timer.number, .input, token: Self.timerToken)
+        } catch {
+            throw .system(error)
+        }
     }
 
     /// Runs until ``stop()``; the calling thread is the loop's thread meanwhile.
     package func run() {
         thread.store(UInt(pthread_self()), ordering: .releasing)
         defer { thread.store(0, ordering: .releasing) }
-        var events = [epoll_event](repeating: epoll_event(), count: 256)
+        var events: [EventQueue.Event] = []
         while runPending() {
             armTimer()
             // What ran may have submitted more: then look at the events without sleeping.
             let hasWork = shared.withLock { !$0.work.isEmpty || $0.isStopped }
-            let count = epoll_wait(queue, &events, Int32(events.count), hasWork ? 0 : -1)
-            guard count > 0 else { continue }  // interrupted by a signal
-            for event in events.prefix(Int(count)) { dispatch(event) }
+            do throws(SystemError) {
+                try queue.wait(&events, timeout: hasWork ? .zero : nil)
+            } catch {
+                preconditionFailure("the loop cannot wait: \(error)")  // the descriptor is ours and open
+            }
+            for event in events { dispatch(event) }
         }
     }
 
     /// Ends ``run()`` after the work that is queued already. From any thread.
     package func stop() {
         shared.withLock { $0.isStopped = true }
-        signal()
+        wake.signal()
     }
 
     /// Runs `work` on the loop's thread, in the order of the calls. From any thread.
@@ -85,7 +81,7 @@ package final class EventLoop: @unchecked Sendable {  // `sources`, `armed`: the
             shared.work.append(work)
             return shared.work.count == 1
         }
-        if wasEmpty, !isLoopThread { signal() }  // the loop looks at its work before it sleeps
+        if wasEmpty, !isLoopThread { wake.signal() }  // the loop looks at its work before it sleeps
     }
 
     /// Runs `work` on the loop's thread when the time has come. From any thread.
@@ -96,7 +92,7 @@ package final class EventLoop: @unchecked Sendable {  // `sources`, `armed`: the
             let token = shared.timers.add(at: deadline, work)
             return (token, before.map { deadline < $0 } ?? true)
         }
-        if isEarliest, !isLoopThread { signal() }
+        if isEarliest, !isLoopThread { wake.signal() }
         return token
     }
 
@@ -115,38 +111,47 @@ package final class EventLoop: @unchecked Sendable {  // `sources`, `armed`: the
     // The loop's thread only, from here on
 
     /// Keeps the source until it is removed.
+    ///
+    /// - Returns: false when the system refuses to watch the descriptor.
     func add(_ source: any EventSource, _ descriptor: Int32, for events: Events) -> Bool {
-        lastGeneration &+= 1
-        sources[descriptor] = Registration(source: source, generation: lastGeneration)
-        guard control(EPOLL_CTL_ADD, descriptor, events, lastGeneration) else {
-            sources[descriptor] = nil
+        lastToken += 1
+        do throws(SystemError) {
+            try queue.add(descriptor, events, token: lastToken)
+        } catch {
             return false
         }
+        sources[descriptor] = Registration(source: source, token: lastToken)
+        descriptors[lastToken] = descriptor
         return true
     }
 
     func change(_ descriptor: Int32, to events: Events) {
         guard let registration = sources[descriptor] else { return }
-        _ = control(EPOLL_CTL_MOD, descriptor, events, registration.generation)  // fails for closed ones only
+        // Fails for a descriptor that is closed only, and those are removed before.
+        try? queue.change(descriptor, events, token: registration.token)
     }
 
     /// Before the descriptor is closed.
     func remove(_ descriptor: Int32) {
-        guard sources.removeValue(forKey: descriptor) != nil else { return }
-        _ = control(EPOLL_CTL_DEL, descriptor, [], 0)
+        guard let registration = sources.removeValue(forKey: descriptor) else { return }
+        descriptors[registration.token] = nil
+        try? queue.remove(descriptor)  // fails for a descriptor that is closed only
     }
 
-    private func dispatch(_ event: epoll_event) {
-        let descriptor = Int32(truncatingIfNeeded: event.data.u64)
-        let generation = UInt32(truncatingIfNeeded: event.data.u64 >> 32)
-        if descriptor == wake || descriptor == timer {
-            var count: UInt64 = 0
-            _ = read(descriptor, &count, 8)  // only resets it
-            if descriptor == timer { armed = nil }
-        } else if let registration = sources[descriptor], registration.generation == generation {
-            registration.source.ready(Events(rawValue: event.events))
+    private func dispatch(_ event: EventQueue.Event) {
+        switch event.token {
+        case Self.wakeToken: wake.clear()
+        case Self.timerToken:
+            _ = timer.takeExpiry()
+            armed = nil
+        case let token:
+            guard let descriptor = descriptors[token], let registration = sources[descriptor] else { return }
+            registration.source.ready(event.found)
         }
     }
+
+    private static let wakeToken: UInt64 = 0
+    private static let timerToken: UInt64 = 1
 
     /// - Returns: false when the loop is to stop.
     private func runPending() -> Bool {
@@ -165,25 +170,11 @@ package final class EventLoop: @unchecked Sendable {  // `sources`, `armed`: the
 
     private func armTimer() {
         guard let earliest = shared.withLock({ $0.timers.earliest }), earliest != armed else { return }
-        let left = max(ContinuousClock.now.duration(to: earliest), .nanoseconds(1)).components
-        var setting = itimerspec()
-        // A timer more than a year ahead is looked at again after a year.
-        setting.it_value.tv_sec = Int(min(left.seconds, 31_536_000))
-        setting.it_value.tv_nsec = Int(left.attoseconds / 1_000_000_000)
-        if setting.it_value.tv_sec == 0, setting.it_value.tv_nsec == 0 { setting.it_value.tv_nsec = 1 }
-        timerfd_settime(timer, 0, &setting, nil)
-        armed = earliest
-    }
-
-    private func signal() {
-        var one: UInt64 = 1
-        _ = write(wake, &one, 8)  // a full counter wakes the loop as well
-    }
-
-    private func control(_ operation: Int32, _ descriptor: Int32, _ events: Events, _ generation: UInt32) -> Bool {
-        var event = epoll_event()
-        event.events = events.rawValue
-        event.data.u64 = UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))
-        return epoll_ctl(queue, operation, descriptor, &event) == 0
+        do throws(SystemError) {
+            try timer.set(earliest)
+            armed = earliest
+        } catch {
+            preconditionFailure("the loop cannot set its timer: \(error)")  // the descriptor is ours and open
+        }
     }
 }

@@ -2,6 +2,7 @@
 // SECURITY: who has not proved a key gets little: a count per address, five seconds, and no thread of ours.
 
 import Glibc
+import Posix
 
 /// An HTTPS server in a loop. Its peers are known by their keys; its handler decides what they may do.
 package final class HTTPServer: @unchecked Sendable {  // what changes is touched on the loop's thread only
@@ -33,7 +34,7 @@ package final class HTTPServer: @unchecked Sendable {  // what changes is touche
         let (descriptor, bound) = try Socket.listen(on: endpoint)
         let listener = Listener(descriptor, of: self)
         loop.submit { [self] in
-            guard !isClosed, loop.add(listener, descriptor, for: .readable) else { return }
+            guard !isClosed, loop.add(listener, descriptor, for: .input) else { return }
             listeners.append(listener)
         }
         return bound

@@ -3,6 +3,7 @@
 // of the peer the connection is not used again.
 
 import Glibc
+import Posix
 
 /// One connection of a server, from the accept to its end or its switch to WebSocket. The loop's thread only.
 ///
@@ -34,7 +35,7 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
     private var isIdle = false
     private var hasSaidGoodbye = false
     private var deadline = Deadline()
-    private var interest: EventLoop.Events = .readable
+    private var interest: EventLoop.Events = .input
 
     init(_ connection: TLSConnection, from source: String, of server: HTTPServer) {
         self.connection = connection
@@ -57,7 +58,7 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
 
     func ready(_ events: EventLoop.Events) {
         // Reading finds out what is broken, but in `handling` nobody reads.
-        if events.isDisjoint(with: [.readable, .writable]) { return close() }
+        if events.isDisjoint(with: [.input, .output]) { return close() }
         advance()
     }
 
@@ -127,8 +128,8 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
 
     private func stepHandshake() throws -> Bool {
         switch try connection.handshake() {
-        case .wantsRead: want(.readable)
-        case .wantsWrite: want(.writable)
+        case .wantsRead: want(.input)
+        case .wantsWrite: want(.output)
         case .done:
             peer = Peer(key: connection.peerKey, address: source)
             server?.proved(self)
@@ -141,7 +142,7 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
 
     private func stepReading() throws -> Bool {
         guard try flush() else {
-            want(.writable)
+            want(.output)
             return false
         }
         if let request = try nextRequest() {
@@ -161,7 +162,7 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
         case .wouldBlock:
             incoming.releaseIfEmpty()
             outgoing.releaseIfEmpty()
-            want(.readable)
+            want(.input)
         case .end: close()
         }
         return false
@@ -169,7 +170,7 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
 
     private func stepFinishing() throws -> Bool {
         guard try flush() else {
-            want(.writable)
+            want(.output)
             return false
         }
         if !hasSaidGoodbye {
@@ -179,7 +180,7 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
         }
         switch try connection.read(into: incoming.reserve(4096)) {
         case .bytes: return true  // thrown away: not committed
-        case .wouldBlock: want(.readable)
+        case .wouldBlock: want(.input)
         case .end: close()
         }
         return false

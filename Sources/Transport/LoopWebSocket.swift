@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Posix
 import Synchronization
 
 /// A WebSocket that stays in the loop: an agent's control channel, or a session that waits to be paired.
@@ -46,7 +47,7 @@ package final class LoopWebSocket: EventSource, @unchecked Sendable {  // see th
     private var stream: WebSocketStream?
     private var state: State = .open
     private var deadline = Deadline()
-    private var interest: EventLoop.Events = .readable
+    private var interest: EventLoop.Events = .input
 
     init(_ stream: WebSocketStream, on loop: EventLoop, of server: HTTPServer, limits: TransportLimits) {
         self.stream = stream
@@ -122,7 +123,7 @@ package final class LoopWebSocket: EventSource, @unchecked Sendable {  // see th
     }
 
     func ready(_ events: EventLoop.Events) {
-        if events.isDisjoint(with: [.readable, .writable]) { return finish(.abnormal) }
+        if events.isDisjoint(with: [.input, .output]) { return finish(.abnormal) }
         process()
     }
 
@@ -143,7 +144,7 @@ package final class LoopWebSocket: EventSource, @unchecked Sendable {  // see th
                 let isWritten = try stream.flush()
                 settle(stream, isWritten)
                 guard self.stream != nil else { return }
-                want(isFull ? isWritten ? [] : .writable : isWritten ? .readable : [.readable, .writable])
+                want(isFull ? isWritten ? [] : .output : isWritten ? .input : [.input, .output])
                 guard !isFull else { return }
                 switch try stream.fill() {
                 case .some: continue

@@ -2,6 +2,7 @@
 
 import CLinux
 import Glibc
+import Posix
 
 /// TCP sockets: made non-blocking and close-on-exec, without delay, with the kernel finding dead peers.
 enum Socket {
@@ -103,7 +104,7 @@ enum Socket {
     private static func open(family: Int32) throws(TransportError) -> Int32 {
         let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
         let descriptor = socket(family, Int32(kind), 0)
-        guard descriptor >= 0 else { throw .system(call: "socket", errno: errno) }
+        guard descriptor >= 0 else { throw .system(SystemError(call: "socket", errno: errno)) }
         return descriptor
     }
 
@@ -126,7 +127,7 @@ enum Socket {
     private static func boundAddress(of descriptor: Int32) throws(TransportError) -> SocketAddress {
         var address = SocketAddress()
         guard address.withMutablePointer({ getsockname(descriptor, $0, $1) }) == 0 else {
-            throw .system(call: "getsockname", errno: errno)
+            throw .system(SystemError(call: "getsockname", errno: errno))
         }
         return address
     }

@@ -4,6 +4,7 @@
 
 import CLinux
 import Glibc
+import Posix
 import COpenSSL
 
 /// One TLS connection over a non-blocking socket that it owns.
@@ -158,7 +159,7 @@ package final class TLSConnection: @unchecked Sendable {
         let reason = stint_error_reason(queued)
         if queued == 0 || reason == stint_reason_unexpected_eof {
             let broken = systemError == 0 || systemError == ECONNRESET || systemError == EPIPE
-            return broken || code == SSL_ERROR_SSL ? .truncated : .system(call: "TLS socket", errno: systemError)
+            return broken || code == SSL_ERROR_SSL ? .truncated : .system(SystemError(call: "TLS socket", errno: systemError))
         }
         let alert = reason - stint_reason_alert_offset
         if (0...255).contains(alert), let text = SSL_alert_desc_string_long(alert) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import Glibc
+package import Posix
 
 /// Why a connection could not be made, or ended before its work was done.
 package enum TransportError: Error, Equatable {
@@ -31,7 +31,7 @@ package enum TransportError: Error, Equatable {
     case upgradeRefused(HTTPResponse)
     case webSocket(WebSocketError)
 
-    case system(call: String, errno: Int32)
+    case system(SystemError)
     case cryptography(operation: String)
     case unusableKey(reason: String)
 }
@@ -56,7 +56,7 @@ extension TransportError {
         case .malformed(let error): error.code
         case .upgradeRefused: "transport.upgrade-refused"
         case .webSocket(let error): error.code
-        case .system: "transport.system"
+        case .system(let error): error.code
         case .cryptography: "transport.cryptography"
         case .unusableKey: "transport.unusable-key"
         }
@@ -81,7 +81,7 @@ extension TransportError {
         case .malformed(let error): error.message
         case .upgradeRefused(let response): "The server answered \(response.status) instead of opening a stream."
         case .webSocket(let error): error.message
-        case .system(let call, let errno): "\(call) failed: \(describe(errno))."
+        case .system(let error): error.message
         case .cryptography(let operation): "The cryptographic library failed in \(operation)."
         case .unusableKey(let reason): "The key cannot be used: \(reason)."
         }
@@ -103,7 +103,8 @@ extension TransportError {
         case .unacceptableCertificate, .handshakeFailed, .wrongProtocol:
             "Check that the address is Stint's own port, with no TLS-terminating proxy in between."
         case .timedOut, .truncated: "Try again; if it repeats, check the network between the two machines."
-        case .closed, .malformed, .upgradeRefused, .webSocket, .system, .cryptography, .unusableKey: nil
+        case .system(let error): error.hint
+        case .closed, .malformed, .upgradeRefused, .webSocket, .cryptography, .unusableKey: nil
         }
     }
 
@@ -116,6 +117,7 @@ extension TransportError {
 /// The system's sentence for an error number.
 func describe(_ number: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 256)
-    guard let text = strerror_r(number, &buffer, buffer.count) else { return "error \(number)" }
-    return String(cString: text)
+    guard strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
+    let bytes = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    return String(decoding: bytes, as: UTF8.self)
 }
