@@ -21,6 +21,9 @@ struct TimerHeap {
     /// The earliest time at which there may be something to do.
     var earliest: ContinuousClock.Instant? { entries.first?.deadline }
 
+    /// Entries, with those of cancelled work that are not tidied yet.
+    var count: Int { entries.count }
+
     mutating func add(at deadline: ContinuousClock.Instant, _ body: @escaping Work) -> TimerToken {
         lastNumber += 1
         let token = TimerToken(number: lastNumber)

@@ -57,9 +57,9 @@ package final class WebSocketStream: @unchecked Sendable {
         self.role = role
         self.peer = peer
         self.limits = limits
-        hasUnexamined = !received.isEmpty
-        incoming.append(received)
+        hasUnexamined = false
         outgoing.append(unsent)
+        take(received)
     }
 
     /// The socket, for `poll`; -1 after ``close()``.
@@ -174,6 +174,12 @@ package final class WebSocketStream: @unchecked Sendable {
     package func close() {
         connection.closeNotify()
         connection.close()
+    }
+
+    /// Takes bytes that somebody else has read from the connection.
+    func take(_ received: UnsafeRawBufferPointer) {
+        hasUnexamined = hasUnexamined || !received.isEmpty
+        incoming.append(received)
     }
 
     /// Forgets what was received: for a stream that is ending, whose peer must not be held up.
