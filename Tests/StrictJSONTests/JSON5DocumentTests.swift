@@ -71,6 +71,11 @@ func configurationRefusal(of text: String) -> ConfigurationError? {
         #expect(configurationRefusal(of: "{a: \(number)}")?.code == "configuration.\(code)")
     }
 
+    @Test func `a number that runs into letters is refused where they begin`() {
+        let error = configurationRefusal(of: "{maximum: 60m}")
+        #expect(error?.message == "t.json5:1:13: the end of the number is expected here, not `m`.")
+    }
+
     @Test func `the edges of 64 bits are read in base sixteen too`() throws {
         let value = try document("[0x7fffffffffffffff, -0x8000000000000000, +0]").value
         #expect(value == [.integer(.max), .integer(.min), 0])

@@ -106,7 +106,7 @@ func refusal(of text: [UInt8], limits: JSONLimits = JSONLimits()) -> JSONError.K
 
     @Test(arguments: [
         #""\ud83d""#, #""\ude00""#, #""\ud83d\ud83d""#, #""\ude00\ud83d""#, #""\ud83dx""#, #""\ud83d\n""#,
-        #""\ud83d\u0041""#, #""\udbff\ue000""#,
+        #""\ud83d\u0041""#, #""\ud800\ue000""#, #""\ud800\udbff""#, #""\udbff\ue000""#,
     ])
     func `a lone surrogate is refused`(text: String) {
         #expect(refusal(of: text) == .loneSurrogate)

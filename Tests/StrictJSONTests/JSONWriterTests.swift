@@ -38,6 +38,11 @@ import Testing
         #expect(value.canonical == "{\"\":5,\"B\":4,\"b\":3,\"\u{FFFF}\":2,\"\u{10000}\":1}")
     }
 
+    @Test func `keys are sorted by bytes and not as Swift sorts strings`() {
+        // Swift composes e + U+0301 before it compares: é, which stands after f.
+        #expect(JSONValue.object(["f": 1, "e\u{301}": 2]).canonical == "{\"e\u{301}\":2,\"f\":1}")
+    }
+
     @Test func `only the escapes that JSON demands are written`() {
         let text = "\"\\/\u{8}\u{9}\u{a}\u{b}\u{c}\u{d}\u{1f}\u{7f}é"
         #expect(JSONValue.string(text).canonical == #""\"\\/\b\t\n\u000b\f\r\u001f"# + "\u{7f}é\"")
