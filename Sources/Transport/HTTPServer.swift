@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SECURITY: who has not proved a key gets little: a count per address, five seconds, and no thread of ours.
+// SECURITY: who has not proved a key and made a request gets little: a count per address, a few seconds, and
+// no thread of ours.
 
 import Glibc
 import Posix
@@ -14,8 +15,8 @@ package final class HTTPServer: @unchecked Sendable {  // what changes is touche
     private var listeners: [Listener] = []
     private var connections: [ObjectIdentifier: HTTPServerConnection] = [:]
     private var sockets: [ObjectIdentifier: LoopWebSocket] = [:]
-    /// Connections without a proved key, by address.
-    private var unproven: [String: Int] = [:]
+    /// Connections that have made no request yet, by address.
+    private var unused: [String: Int] = [:]
     private var isClosed = false
 
     package init(
@@ -55,13 +56,13 @@ package final class HTTPServer: @unchecked Sendable {  // what changes is touche
     // The loop's thread only, from here on
 
     func take(_ descriptor: Int32, from source: String) {
-        guard unproven[source, default: 0] < limits.unprovenPerSource else {
+        guard unused[source, default: 0] < limits.unusedPerSource else {
             _ = Glibc.close(descriptor)
             return
         }
         do {
             let connection = HTTPServerConnection(try TLSConnection(context, adopting: descriptor), from: source, of: self)
-            unproven[source, default: 0] += 1
+            unused[source, default: 0] += 1
             connections[ObjectIdentifier(connection)] = connection
             connection.start()
         } catch {
@@ -69,21 +70,18 @@ package final class HTTPServer: @unchecked Sendable {  // what changes is touche
         }
     }
 
-    func proved(_ connection: HTTPServerConnection) {
-        release(connection.source)
-    }
-
     func forget(_ connection: HTTPServerConnection) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-        if !connection.isProven { release(connection.source) }
+        if connection.isNew { release(connection.source) }
     }
 
     func keep(_ socket: LoopWebSocket) { sockets[ObjectIdentifier(socket)] = socket }
     func forget(_ socket: LoopWebSocket) { sockets[ObjectIdentifier(socket)] = nil }
 
-    private func release(_ source: String) {
-        let left = unproven[source, default: 1] - 1
-        unproven[source] = left > 0 ? left : nil
+    /// One connection of the address has made its first request, or ended before.
+    func release(_ source: String) {
+        let left = unused[source, default: 1] - 1
+        unused[source] = left > 0 ? left : nil
     }
 }
 

@@ -32,6 +32,8 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
     private var incoming = ByteQueue()
     private var outgoing = ByteQueue()
     private var head: HTTPParser.RequestHead?
+    /// No request yet: any key can do the handshake, so until then the connection counts for its address.
+    private(set) var isNew = true
     private var isIdle = false
     private var hasSaidGoodbye = false
     private var deadline = Deadline()
@@ -47,8 +49,6 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
         parser = HTTPParser(limits: server.limits)
         peer = Peer(key: [], address: source)
     }
-
-    var isProven: Bool { !peer.key.isEmpty }
 
     func start() {
         guard loop.add(self, connection.descriptor, for: interest) else { return close() }
@@ -66,10 +66,11 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
     func complete(_ response: HTTPResponse) {
         guard case .handling(let request) = state else { return }
         let isLast = request.headers.contains("close", in: "Connection")
+            || response.headers.contains("close", in: "Connection")
         HTTPWriter.append(response, to: request.method, isLast: isLast, into: &outgoing)
         state = isLast ? .finishing : .reading
-        isIdle = true
-        wait(isLast ? limits.linger : limits.idle)
+        isIdle = incoming.isEmpty
+        wait(limits.writeStall)
         advance()
     }
 
@@ -132,7 +133,6 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
         case .wantsWrite: want(.output)
         case .done:
             peer = Peer(key: connection.peerKey, address: source)
-            server?.proved(self)
             state = .reading
             wait(limits.headTime)
             return true
@@ -148,6 +148,10 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
         if let request = try nextRequest() {
             deadline.cancel(on: loop)
             state = .handling(request)
+            if isNew {
+                isNew = false
+                server?.release(source)
+            }
             handler.handle(request, from: peer, Responder(self, loop))
             return true
         }
@@ -207,12 +211,16 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
             switch try connection.write(UnsafeRawBufferPointer(outgoing.readable)) {
             case .bytes(let count):
                 outgoing.consume(count)
-                if !outgoing.isEmpty { wait(limits.writeStall) }
-                else if case .reading = state { wait(limits.idle) }
+                wait(outgoing.isEmpty ? timeAfterFlush : limits.writeStall)
             case .wouldBlock: return false
             }
         }
         return true
+    }
+
+    private var timeAfterFlush: Duration {
+        if case .finishing = state { return limits.linger }
+        return isIdle ? limits.idle : limits.headTime
     }
 
     private func refuse(_ error: HTTPError) {
@@ -223,7 +231,7 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
         HTTPWriter.append(response, to: "", isLast: true, into: &outgoing)
         state = .finishing
         incoming.consume(incoming.count)
-        wait(limits.linger)
+        wait(limits.writeStall)
         advance()
     }
 

@@ -35,8 +35,8 @@ package struct TransportLimits: Sendable {
 
     // Connections
 
-    /// Connections from one address that have not proved a key yet.
-    package var unprovenPerSource = 20
+    /// Connections from one address that are in their handshake or have made no request yet.
+    package var unusedPerSource = 20
 
     package init() {}
 

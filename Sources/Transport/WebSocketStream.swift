@@ -290,7 +290,12 @@ package final class WebSocketStream: @unchecked Sendable {
     }
 
     private func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        (try? UTF8Span(validating: bytes.bindMemory(to: UInt8.self).span)) != nil
+        do {
+            _ = try UTF8Span(validating: bytes.bindMemory(to: UInt8.self).span)
+            return true
+        } catch {
+            return false
+        }
     }
 }
 

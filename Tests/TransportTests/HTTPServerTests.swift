@@ -138,9 +138,9 @@ struct HTTPServerTests {
         #expect(read(descriptor, &byte, 1) <= 0)
     }
 
-    @Test func `an address with too many unproven connections gets no more, and a proven one costs nothing`() throws {
+    @Test func `an address with too many unused connections gets no more, and a used one costs nothing`() throws {
         var limits = TransportLimits()
-        limits.unprovenPerSource = 3
+        limits.unusedPerSource = 3
         let server = try TestServer(limits: limits) { _, _, responder in responder.respond(HTTPResponse(status: 200)) }
         let clients = try (0..<5).map { _ in try server.client() }
         for client in clients { #expect(try client.send(HTTPRequest(path: "/")).status == 200) }
@@ -151,6 +151,27 @@ struct HTTPServerTests {
         #expect(throws: TransportError.self) { try server.client().connect() }
         #expect(try clients[0].send(HTTPRequest(path: "/")).status == 200)
         close(silent[0])
+    }
+
+    @Test func `a handshake with any key does not free a place, only a request does`() throws {
+        var limits = TransportLimits()
+        limits.unusedPerSource = 2
+        let server = try TestServer(limits: limits) { _, _, responder in responder.respond(HTTPResponse(status: 200)) }
+        let idle = try (0..<2).map { _ in try server.rawConnection() }
+        #expect(throws: TransportError.self) { try server.client().connect() }
+        try idle[0].write("GET / HTTP/1.1\r\nHost: b\r\n\r\n")
+        _ = try idle[0].read()
+        #expect(try server.client().send(HTTPRequest(path: "/")).status == 200)
+    }
+
+    @Test func `a handler can end the connection with its answer`() throws {
+        let server = try TestServer { _, _, responder in
+            responder.respond(HTTPResponse(status: 401, headers: ["Connection": "close"]))
+        }
+        let raw = try server.rawConnection()
+        try raw.write("GET / HTTP/1.1\r\nHost: b\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\n")
+        let text = try raw.readToEnd()
+        #expect(text == "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     }
 
     @Test func `closing the server ends its connections`() throws {
@@ -164,7 +185,7 @@ struct HTTPServerTests {
 
     @Test func `200 clients at once get their own answers over one loop`() throws {
         var limits = TransportLimits()
-        limits.unprovenPerSource = 200
+        limits.unusedPerSource = 200
         let server = try TestServer(limits: limits) { request, _, responder in
             responder.respond(HTTPResponse(status: 200, body: request.body))
         }
