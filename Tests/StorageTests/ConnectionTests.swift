@@ -132,7 +132,11 @@ import Testing
         func each(_ body: (Row) throws -> Void) throws {
             try connection.forEach("SELECT 1 AS a UNION ALL SELECT 2", body: body)
         }
-        try each { _ in try each { _ in pairs += 1 } }
+        try each { _ in }  // from now on the statement is kept
+        try each { _ in
+            try each { _ in pairs += 1 }
+            try #require(pairs <= 4)
+        }
         #expect(pairs == 4)
     }
 
