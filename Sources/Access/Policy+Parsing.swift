@@ -13,9 +13,15 @@ extension Policy {
     /// - Parameter file: named in errors.
     /// - Throws: ``PolicyError`` with the place and, for an unknown key, the nearest known one.
     package init(parsing text: String, file: String) throws(PolicyError) {
+        let document: JSON5Document
+        do throws(ConfigurationError) {
+            document = try JSON5Document(
+                parsing: Array(text.utf8), file: file, limits: JSONLimits(bytes: Self.maximumLength))
+        } catch {
+            throw PolicyError(message: error.message, hint: error.hint)
+        }
         do {
-            let limits = JSONLimits(bytes: Self.maximumLength)
-            var reader = try ObjectReader(try JSONValue(parsing: text, limits: limits))
+            var reader = try ObjectReader(document.value)
             var entitlements: [Entitlement] = []
             for (index, item) in try reader.array("entitlements", maximum: Self.maximumEntitlements).enumerated() {
                 entitlements.append(try Self.entitlement(try ObjectReader(item, path: "entitlements[\(index)]")))
@@ -25,6 +31,9 @@ extension Policy {
             try checkNames()
         } catch let error as PolicyError {
             throw error
+        } catch let error as JSONError {
+            let located = document.locate(error)
+            throw PolicyError(message: located.message, hint: located.hint)
         } catch let error as any Explainable {
             throw PolicyError(message: "\(file): \(error.message)", hint: error.hint)
         } catch {

@@ -47,6 +47,9 @@ package struct Roll: Sendable {
         return node
     }
 
+    /// Whether somebody may still join with the invitation that has this digest.
+    package func hasOpenInvitation(_ digest: Digest) -> Bool { invitations[digest]?.isUsed == false }
+
     /// Checks that `person` signed `statement` with one of their enabled devices, and says which.
     package func signer<Value>(of statement: Signed<Value>, mustBe person: PersonName) throws(EvidenceError) -> PublicKey {
         guard let known = directory.people[person] else { throw .refused(.personUnknown(person)) }

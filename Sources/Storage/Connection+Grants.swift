@@ -17,34 +17,34 @@ package struct StoredGrant: Sendable {
 
 extension Connection {
     package func grant(_ id: GrantID) throws -> StoredGrant? {
-        guard let row = try first("SELECT * FROM access_grant WHERE id = ?1", .text(id.description)) else { return nil }
+        guard let row = try first("SELECT * FROM grant WHERE id = ?1", .text(id.description)) else { return nil }
         return try storedGrant(row)
     }
 
     package func grants(limit: Int) throws -> [StoredGrant] {
-        try query("SELECT * FROM access_grant ORDER BY created_at DESC, id LIMIT ?1", .integer(Int64(limit))).map(storedGrant)
+        try query("SELECT * FROM grant ORDER BY created_at DESC, id LIMIT ?1", .integer(Int64(limit))).map(storedGrant)
     }
 
     /// Grants of `holder` that are not over.
     package func openGrants(of holder: PersonName) throws -> [StoredGrant] {
         try query(
-            "SELECT * FROM access_grant WHERE holder = ?1 AND state IN ('ready', 'active', 'ending') ORDER BY created_at DESC",
+            "SELECT * FROM grant WHERE holder = ?1 AND state IN ('ready', 'active', 'ending') ORDER BY created_at DESC",
             .text(holder.text)
         ).map(storedGrant)
     }
 
     package func openGrants() throws -> [StoredGrant] {
-        try query("SELECT * FROM access_grant WHERE state IN ('ready', 'active', 'ending') ORDER BY created_at DESC")
+        try query("SELECT * FROM grant WHERE state IN ('ready', 'active', 'ending') ORDER BY created_at DESC")
             .map(storedGrant)
     }
 
     /// Grants whose next deadline is past: not activated in time, or expired.
     package func grantsDue(at now: Timestamp, limit: Int) throws -> [StoredGrant] {
         let lapsed = try query(
-            "SELECT * FROM access_grant WHERE state = 'ready' AND activate_before <= ?1 ORDER BY activate_before LIMIT ?2",
+            "SELECT * FROM grant WHERE state = 'ready' AND activate_before <= ?1 ORDER BY activate_before LIMIT ?2",
             .integer(now.milliseconds), .integer(Int64(limit)))
         let expired = try query(
-            "SELECT * FROM access_grant WHERE state = 'active' AND not_after <= ?1 ORDER BY not_after LIMIT ?2",
+            "SELECT * FROM grant WHERE state = 'active' AND not_after <= ?1 ORDER BY not_after LIMIT ?2",
             .integer(now.milliseconds), .integer(Int64(limit)))
         return try (lapsed + expired).map(storedGrant)
     }
@@ -53,8 +53,8 @@ extension Connection {
     package func grantsToSettle(limit: Int) throws -> [StoredGrant] {
         try query(
             """
-            SELECT * FROM access_grant AS g WHERE state = 'ending' AND NOT EXISTS
-                (SELECT 1 FROM session AS s WHERE s.grant_id = g.id AND s.state <> 'ended')
+            SELECT * FROM grant AS g WHERE state = 'ending' AND NOT EXISTS
+                (SELECT 1 FROM session AS s WHERE s.grant = g.id AND s.state <> 'ended')
             LIMIT ?1
             """, .integer(Int64(limit))
         ).map(storedGrant)
@@ -63,7 +63,7 @@ extension Connection {
     package func insert(_ grant: Grant, for request: RequestID, at now: Timestamp) throws {
         try run(
             """
-            INSERT INTO access_grant (id, request, holder, state, version, granted_seconds, activate_before, created_at)
+            INSERT INTO grant (id, request, holder, state, version, granted_seconds, activate_before, created_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
             """,
             .text(grant.id.description), .text(request.description), .text(grant.holder.text),
@@ -79,7 +79,7 @@ extension Connection {
     ) throws {
         let changed = try run(
             """
-            UPDATE access_grant SET state = ?3, version = ?4, not_before = ?5, not_after = ?6, end_reason = ?7,
+            UPDATE grant SET state = ?3, version = ?4, not_before = ?5, not_after = ?6, end_reason = ?7,
                 ended_at = ?8, activation = coalesce(?9, activation),
                 activation_signatures = coalesce(?10, activation_signatures)
             WHERE id = ?1 AND version = ?2

@@ -32,6 +32,11 @@ extension Connection {
         return (try row.integer("number"), hash)
     }
 
+    /// The time of the last entry.
+    package func ledgerTime() throws -> Timestamp? {
+        try first("SELECT at FROM ledger ORDER BY number DESC LIMIT 1").map { Timestamp(milliseconds: try $0.integer("at")) }
+    }
+
     /// Entries after `number`, oldest first, as their rows.
     package func ledger(after number: Int64, limit: Int) throws -> [Row] {
         try query("SELECT * FROM ledger WHERE number > ?1 ORDER BY number LIMIT ?2", .integer(number), .integer(Int64(limit)))

@@ -29,7 +29,7 @@ extension Connection {
     }
 
     package func sessions(of grant: GrantID) throws -> [StoredSession] {
-        try query("SELECT * FROM session WHERE grant_id = ?1 ORDER BY opened_at", .text(grant.description)).map(storedSession)
+        try query("SELECT * FROM session WHERE grant = ?1 ORDER BY opened_at", .text(grant.description)).map(storedSession)
     }
 
     package func unfinishedSessions() throws -> [StoredSession] {
@@ -49,7 +49,7 @@ extension Connection {
     package func insert(_ session: Session, _ opening: Signed<OpeningStatement>, at now: Timestamp) throws {
         try run(
             """
-            INSERT INTO session (id, grant_id, node, person, capability, state, version, opening, opening_signatures,
+            INSERT INTO session (id, grant, node, person, capability, state, version, opening, opening_signatures,
                                  opened_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
             """,
@@ -79,23 +79,29 @@ extension Connection {
     }
 
     /// Stores the node's receipt with the session's last state.
+    ///
+    /// A session that was given up keeps its end as it was told then; the late receipt confirms it.
     package func store(_ receipt: Signed<ReceiptStatement>, for session: Session, from version: Int64, at now: Timestamp) throws {
-        let (status, signal): (Int64?, Int64?) =
+        let status: Int64? =
             switch receipt.value.outcome {
-            case .exited(let status): (Int64(status), nil)
-            case .signalled(let number): (nil, Int64(number))
-            case .none: (nil, nil)
+            case .exited(let status): Int64(status)
+            case .signalled(let number): 128 + Int64(number)
+            case .none: nil
             }
         let changed = try run(
             """
-            UPDATE session SET state = 'ended', version = ?3, end_reason = ?4, end_detail = ?5, ended_at = ?6,
-                receipt = ?7, receipt_signatures = ?8, killed = ?9, remaining = ?10, confirmed = 1, exit_status = ?11
+            UPDATE session SET state = 'ended', version = ?3,
+                end_reason = CASE WHEN state = 'ended' THEN end_reason ELSE ?4 END,
+                end_detail = CASE WHEN state = 'ended' THEN end_detail ELSE ?5 END,
+                ended_at = coalesce(ended_at, ?6),
+                receipt = ?7, receipt_signatures = ?8, killed_count = ?9, left_count = ?10, confirmed = 1,
+                exit_status = ?11
             WHERE id = ?1 AND version = ?2
             """,
             .text(session.id.description), .integer(version), .integer(session.version),
             .text(receipt.value.reason.rawValue), .text(receipt.value.detail), .integer(now.milliseconds),
             .text(receipt.source.text), .text(receipt.source.signaturesJSON.text), .integer(Int64(receipt.value.killed)),
-            .integer(Int64(receipt.value.left)), SQLValue(status ?? signal.map { 128 + $0 }))
+            .integer(Int64(receipt.value.left)), SQLValue(status))
         guard changed == 1 else { throw StorageError.changedMeanwhile("Session \(session.id)") }
     }
 
@@ -105,7 +111,7 @@ extension Connection {
         }
         let reason = try row.optionalText("end_reason").flatMap { Session.EndReason(rawValue: $0) }
         let machine = Session(
-            id: try SessionID(try row.text("id")), grant: try GrantID(try row.text("grant_id")), endReason: reason,
+            id: try SessionID(try row.text("id")), grant: try GrantID(try row.text("grant")), endReason: reason,
             state: state, version: try row.integer("version"))
         let hasReceipt = try row.optionalText("receipt") != nil
         return StoredSession(
@@ -115,5 +121,33 @@ extension Connection {
             startedAt: try row.optionalInteger("started_at").map { Timestamp(milliseconds: $0) },
             endedAt: try row.optionalInteger("ended_at").map { Timestamp(milliseconds: $0) },
             detail: try row.optionalText("end_detail"), isConfirmed: try row.integer("confirmed") == 1)
+    }
+}
+
+extension Connection {
+    /// Sessions that have not ended although their grant's end is before `limit`.
+    package func sessionsToGiveUp(before limit: Timestamp, limit count: Int) throws -> [StoredSession] {
+        try unfinishedSessionIDs(before: limit, limit: count).compactMap { try session($0) }
+    }
+
+    private func unfinishedSessionIDs(before limit: Timestamp, limit count: Int) throws -> [SessionID] {
+        try query(
+            """
+            SELECT s.id AS id FROM session AS s JOIN grant AS g ON g.id = s.grant
+            WHERE s.state <> 'ended' AND g.not_after < ?1 LIMIT ?2
+            """, .integer(limit.milliseconds), .integer(Int64(count))
+        ).map { try SessionID(try $0.text("id")) }
+    }
+
+    /// The nearest moment at which the sweeper has something to do.
+    package func nextDeadline() throws -> Timestamp? {
+        let row = try first(
+            """
+            SELECT min(at) AS at FROM (
+                SELECT min(decide_before) AS at FROM request WHERE state = 'pending'
+                UNION ALL SELECT min(activate_before) FROM grant WHERE state = 'ready'
+                UNION ALL SELECT min(not_after) FROM grant WHERE state = 'active')
+            """)
+        return try row?.optionalInteger("at").map { Timestamp(milliseconds: $0) }
     }
 }

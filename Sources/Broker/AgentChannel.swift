@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: a node speaks for itself only: what it says about a session counts if the session was opened on that node.
+
+import Access
+import Evidence
+import Protocol
+import Storage
+import Synchronization
+import Transport
+
+/// One node's control channel.
+final class AgentChannel: Sendable {
+    private let core: BrokerCore
+    private let hub: SessionHub
+    private let node: Node
+    private let socket: LoopWebSocket
+    private let isGreeted = Atomic(false)
+
+    init(_ core: BrokerCore, _ hub: SessionHub, _ node: Node, _ socket: LoopWebSocket) {
+        self.core = core
+        self.hub = hub
+        self.node = node
+        self.socket = socket
+    }
+
+    /// On the loop's thread.
+    func start() {
+        // The callbacks keep the channel alive as long as the socket lives.
+        socket.onClose = { [self] _ in
+            if core.agents.disconnect(node.name, socket) { seen() }
+            socket.onText = nil
+        }
+        socket.onText = { [self] text in
+            do {
+                try take(try ControlMessage(text))
+            } catch {
+                Log.error("node \(node.name): \(Problem(explaining: error).message)")
+                socket.close(1008, "message not understood")
+            }
+        }
+    }
+
+    private func take(_ message: ControlMessage) throws {
+        guard isGreeted.load(ordering: .relaxed) else {
+            guard case .hello(let version, let number, let sessions) = message else {
+                throw EvidenceError.typeUnexpected("message", expected: "hello")
+            }
+            isGreeted.store(true, ordering: .relaxed)
+            return greet(version, number, sessions)
+        }
+        switch message {
+        case .refused(let id, let problem): hub.refused(id, by: node, problem)
+        case .receipt(let source):
+            ReceiptIntake.store(source, from: node, in: core) { [socket] id in
+                socket.send(text: ControlMessage.receiptStored(id).text)
+            }
+        case .time: break  // a sign of life
+        case .hello, .roll, .open, .end, .receiptStored, .accepted, .opening:
+            throw EvidenceError.typeUnexpected("message", expected: "refused or receipt")
+        }
+    }
+
+    private func greet(_ version: String, _ rollNumber: Int64, _ sessions: [SessionID]) {
+        core.agents.connect(node.name, socket, rollNumber: rollNumber, version: version, at: core.clock.now)
+        core.agents.bringForward(node.name, from: core.roll)
+        socket.send(text: ControlMessage.time(core.clock.now).text)
+        seen(version)
+        reconcile(sessions)
+        heartbeat()
+    }
+
+    /// What is over here and lives there is ended: revocation is a state, not a message that may be lost.
+    private func reconcile(_ sessions: [SessionID]) {
+        core.readers.submit { database in try sessions.map { ($0, try database.session($0)) } } completion: { [self] result in
+            guard case .success(let found) = result else { return }
+            for (id, session) in found {
+                guard let session, session.opening.value.node == node.name else {
+                    socket.send(text: ControlMessage.end(id, .failed, detail: "the session is not known").text)
+                    continue
+                }
+                guard session.machine.state == .ending || session.machine.state == .ended else { continue }
+                let reason = session.machine.endReason ?? .failed
+                socket.send(text: ControlMessage.end(id, reason, detail: session.detail ?? "").text)
+            }
+        }
+    }
+
+    private func heartbeat() {
+        _ = core.loop.schedule(after: Limits.heartbeat) { [weak self] in
+            guard let self, socket.send(text: ControlMessage.time(core.clock.now).text) else { return }
+            heartbeat()
+        }
+    }
+
+    private func seen(_ version: String? = nil) {
+        core.write { [node, socket] workflow in
+            try workflow.database.markSeen(node.name, from: socket.peer.address, version: version, at: workflow.now)
+        } completion: { [node] result in
+            if case .failure(let error) = result { Log.error("node \(node.name): \(error)") }
+        }
+    }
+}

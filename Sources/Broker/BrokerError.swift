@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Access
+import StrictJSON
+
+/// What the broker refuses for reasons of its own.
+package enum BrokerError: Explainable, Equatable {
+    case noSuchPath(String)
+    case wrongMethod(String)
+    case parameterMalformed(String)
+    case notFound(kind: String, String)
+    case notEnrolled
+    case notAPerson
+    case otherDevice
+    case foundingOver
+    case foundingTokenUnknown
+    case requestIDTaken
+    case tooManyPending(Int)
+    case tooManySessions(Int)
+    case charterOutdated(used: Int64, current: Int64)
+    case nodeNotConnected(NodeName)
+    case nodeSilent(NodeName)
+    case clockMovedBack(seconds: Int64)
+    case grantNotActive(GrantID)
+    case recorderFailed(String)
+    case overloaded
+
+    package var code: String {
+        switch self {
+        case .noSuchPath: "http.not-found"
+        case .wrongMethod: "http.method"
+        case .parameterMalformed: "http.parameter"
+        case .notFound(let kind, _): kind + ".not-found"
+        case .notEnrolled: "authentication.not-enrolled"
+        case .notAPerson: "authentication.not-a-person"
+        case .otherDevice: "authentication.other-device"
+        case .foundingOver: "founding.over"
+        case .foundingTokenUnknown: "founding.unknown-token"
+        case .requestIDTaken: "request.id-taken"
+        case .tooManyPending: "request.too-many"
+        case .tooManySessions: "session.too-many"
+        case .charterOutdated: "charter.outdated"
+        case .nodeNotConnected: "node.not-connected"
+        case .nodeSilent: "node.silent"
+        case .clockMovedBack: "clock.moved-back"
+        case .grantNotActive: "grant.not-active"
+        case .recorderFailed: "session.recorder-failed"
+        case .overloaded: "broker.overloaded"
+        }
+    }
+
+    package var message: String {
+        switch self {
+        case .noSuchPath(let path): "There is nothing at `\(path)`."
+        case .wrongMethod(let method): "`\(method)` is not possible there."
+        case .parameterMalformed(let name): "The parameter `\(name)` is not well formed."
+        case .notFound(let kind, let id): "There is no \(kind) \(id)."
+        case .notEnrolled: "This device is not enrolled, or it was taken away."
+        case .notAPerson: "Only people may do that."
+        case .otherDevice: "The statement was signed by another device than the one that sent it."
+        case .foundingOver: "The first administrator has joined already."
+        case .foundingTokenUnknown: "That is not this broker's founding token, or it is too old."
+        case .requestIDTaken: "Another request has this id already."
+        case .tooManyPending(let limit): "You have \(limit) pending requests already."
+        case .tooManySessions(let limit): "You have \(limit) sessions already."
+        case .charterOutdated(let used, let current):
+            "The request was made under version \(used) of the charter; version \(current) is in force."
+        case .nodeNotConnected(let name): "Node `\(name)` is not connected to the broker."
+        case .nodeSilent(let name): "Node `\(name)` did not answer."
+        case .clockMovedBack(let seconds): "The broker's clock went back by \(seconds) s, so it grants nothing."
+        case .grantNotActive(let id): "Grant \(id) is not active."
+        case .recorderFailed(let what): "The session cannot be recorded: \(what)"
+        case .overloaded: "The broker has too much to do."
+        }
+    }
+
+    package var hint: String? {
+        switch self {
+        case .notEnrolled: "Join with a token: `stint join`."
+        case .foundingOver: "Ask an administrator for an invitation."
+        case .foundingTokenUnknown: "`stintd init --renew-token` on the broker makes a new one."
+        case .tooManyPending: "Withdraw some with `stint withdraw`."
+        case .tooManySessions: "End some; `stint sessions` lists them."
+        case .charterOutdated: "Ask again: the client takes the new policy."
+        case .nodeNotConnected: "See on the node whether `stint-agent serve` runs and reaches the broker."
+        case .nodeSilent: "Try again; see the agent's log on the node."
+        case .clockMovedBack: "Set the broker's clock right (NTP)."
+        case .grantNotActive: "`stint shell` and `stint exec` activate it."
+        case .recorderFailed: "See the disk of the broker; the policy demands a recording."
+        case .overloaded: "Try again in a moment."
+        case .noSuchPath, .wrongMethod, .parameterMalformed, .notFound, .notAPerson, .otherDevice, .requestIDTaken: nil
+        }
+    }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import Evidence
+import Protocol
+import Storage
+import StrictJSON
+
+/// What the API shows of stored things. Times are RFC 3339, UTC, with milliseconds.
+struct Presentation {
+    let database: Connection
+    let roll: Roll
+
+    var directory: Directory { roll.directory }
+
+    func request(_ request: StoredRequest) throws -> JSONValue {
+        let terms = request.machine.terms
+        let entitlement = directory.charter?.policy.entitlement(terms.entitlement)
+        let grant = try database.grant(request.id.sibling() as GrantID)
+        return .object([
+            "id": .string(request.id.description), "state": .string(request.machine.state.rawValue),
+            "version": .integer(request.machine.version), "requester": .string(terms.person.text),
+            "entitlement": .string(terms.entitlement.text), "selector": .string(terms.selector.description),
+            "capabilities": .array(terms.capabilities.sorted().map { .string($0.rawValue) }),
+            "runAs": .string(terms.runAs.text), "duration": .seconds(terms.duration), "reason": .string(terms.reason),
+            "createdAt": Self.time(request.createdAt), "decideBefore": Self.time(request.machine.decideBefore),
+            "resolvedAt": Self.time(request.resolvedAt),
+            "seats": .array((entitlement?.seats ?? []).map(Self.seat)), "votes": .array(request.votes.map(Self.vote)),
+            "grant": (grant?.id.description).map { .string($0) } ?? .null,
+            "nodes": .names(nodes(of: terms)), "statement": .string(request.statement.source.text),
+            "signatures": request.statement.source.signaturesJSON,
+        ])
+    }
+
+    /// The nodes that match now; those that were agreed to are in the grant.
+    private func nodes(of terms: RequestTerms) -> [NodeName] {
+        guard let rules = try? EntitlementInForce(for: terms, in: directory) else { return [] }  // no rule, no node
+        return directory.nodes(matching: terms.selector).filter(rules.covers).map(\.name)
+    }
+
+    private static func seat(_ seat: Seat) -> JSONValue {
+        .object(["count": .integer(Int64(seat.count)), "of": .array(seat.of.map { .string($0.description) })])
+    }
+
+    private static func vote(_ signed: Signed<VoteStatement>) -> JSONValue {
+        let vote = signed.value.vote
+        var object: JSONObject = [
+            "person": .string(vote.person.text), "verdict": .string(vote.approves ? "approve" : "deny"),
+            "note": .string(vote.note), "at": time(vote.at), "nodes": .array([]), "duration": .null,
+        ]
+        if case .approve(let nodes, let duration) = vote.verdict {
+            object["nodes"] = .names(nodes)
+            object["duration"] = .seconds(duration)
+        }
+        return .object(object)
+    }
+
+    func grant(_ grant: StoredGrant, of request: StoredRequest) -> JSONValue {
+        let terms = request.machine.terms
+        var nodes: Set<NodeName>?
+        for signed in request.votes {
+            guard case .approve(let allowed, _) = signed.value.vote.verdict else { continue }
+            nodes = nodes.map { $0.intersection(allowed) } ?? allowed
+        }
+        return .object([
+            "id": .string(grant.id.description), "state": .string(grant.machine.state.rawValue),
+            "version": .integer(grant.machine.version), "request": .string(grant.request.description),
+            "holder": .string(grant.machine.holder.text), "selector": .string(terms.selector.description),
+            "nodes": .names(nodes ?? []), "capabilities": .array(terms.capabilities.sorted().map { .string($0.rawValue) }),
+            "runAs": .string(terms.runAs.text), "granted": .seconds(grant.machine.granted),
+            "activateBefore": Self.time(grant.machine.activateBefore), "notBefore": Self.time(grant.machine.notBefore),
+            "notAfter": Self.time(grant.machine.notAfter), "endedAt": Self.time(grant.endedAt),
+            "endReason": (grant.machine.endReason?.rawValue).map { .string($0) } ?? .null,
+            "requestDigest": .string(request.statement.digest.hex),
+            "activationDigest": (grant.activation?.digest.hex).map { .string($0) } ?? .null,
+            "activation": grant.activation?.source.json ?? .null,
+        ])
+    }
+
+    static func session(_ session: StoredSession, hasRecording: Bool) -> JSONValue {
+        let opening = session.opening.value
+        return .object([
+            "id": .string(session.id.description), "state": .string(session.machine.state.rawValue),
+            "version": .integer(session.machine.version), "grant": .string(session.machine.grant.description),
+            "node": .string(opening.node.text), "person": .string(opening.person.text),
+            "capability": .string(opening.capability.rawValue), "command": .array(opening.command.map { .string($0) }),
+            "runAs": .string(opening.runAs.text), "openedAt": time(session.openedAt), "startedAt": time(session.startedAt),
+            "endedAt": time(session.endedAt),
+            "endReason": (session.machine.endReason?.rawValue).map { .string($0) } ?? .null,
+            "detail": session.detail.map { .string($0) } ?? .null, "confirmed": .bool(session.isConfirmed),
+            "recording": .bool(hasRecording), "receipt": session.receipt.map(receipt) ?? .null,
+        ])
+    }
+
+    private static func receipt(_ signed: Signed<ReceiptStatement>) -> JSONValue {
+        let receipt = signed.value
+        var object: JSONObject = [
+            "killed": .integer(Int64(receipt.killed)), "left": .integer(Int64(receipt.left)),
+            "method": .string(receipt.method), "exit": .null, "signal": .null,
+            "remarks": .array(receipt.remarks.map { .string($0) }), "inputBytes": .integer(receipt.inputBytes),
+            "outputBytes": .integer(receipt.outputBytes), "statement": .string(signed.source.text),
+            "signatures": signed.source.signaturesJSON,
+        ]
+        switch receipt.outcome {
+        case .exited(let status): object["exit"] = .integer(Int64(status))
+        case .signalled(let number): object["signal"] = .integer(Int64(number))
+        case .none: break
+        }
+        return .object(object)
+    }
+
+    static func node(_ node: Node, version: String?, lastSeen: Timestamp?) -> JSONValue {
+        let state = !node.isEnabled ? "disabled" : version != nil ? "connected" : "disconnected"
+        return .object([
+            "id": .string(node.name.text), "name": .string(node.name.text), "tags": .keyedStrings(node.tags.sorted),
+            "state": .string(state), "lastSeen": time(lastSeen), "agentVersion": version.map { .string($0) } ?? .null,
+        ])
+    }
+
+    func person(_ person: Person) -> JSONValue {
+        .object([
+            "id": .string(person.name.text), "name": .string(person.name.text), "groups": .names(person.groups),
+            "attributes": .keyedStrings(person.attributes.map { ($0.key, $0.value) }),
+            "state": .string(person.isEnabled ? "enabled" : "disabled"),
+            "administrator": .bool(directory.isAdministrator(person.name)),
+            "devices": .array(
+                person.devices.map { device in
+                    .object([
+                        "key": .string(device.key.hex), "label": .string(device.label),
+                        "state": .string(device.isEnabled ? "enabled" : "disabled"),
+                    ])
+                }),
+        ])
+    }
+
+    static func ledgerEntry(_ row: Row) throws -> JSONValue {
+        let at = Timestamp(milliseconds: try row.integer("at"))
+        return .object([
+            "id": .string(String(try row.integer("number"))), "number": .integer(try row.integer("number")),
+            "at": time(at), "atMilliseconds": .integer(at.milliseconds), "event": .string(try row.text("event")),
+            "subject": .string(try row.text("subject")), "actor": .string(try row.text("actor")),
+            "body": .string(try row.text("body")), "previous": .string(try row.text("previous")),
+            "hash": .string(try row.text("hash")),
+        ])
+    }
+
+    static func time(_ time: Timestamp?) -> JSONValue { time.map { .string($0.description) } ?? .null }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: the sweeper carries out what a deadline decided already. It calls the same transitions as everybody and is
+// never the guard: a verb that comes too late is refused by its own transaction, swept or not (DESIGN 4).
+
+package import Access
+import Evidence
+import Posix
+import Storage
+import Synchronization
+import Transport
+
+/// Ends what is due: requests nobody decided, grants not activated or expired, sessions whose node went silent.
+///
+/// It may run several times at once, also in several processes: each transition is stored over the version it was made
+/// from, and who comes second sees that it is done.
+package struct Sweeper: Sendable {
+    private let writer: Writer
+    private let clock: BrokerClock
+
+    /// Rows in one transaction, so that verbs are not kept waiting.
+    private static let batch = 500
+    /// How long after its grant's end a session of a silent node is given up: the node's own deadline and its lease are
+    /// long past then.
+    static let margin: Duration = .seconds(120)
+
+    init(_ writer: Writer, _ clock: BrokerClock) {
+        self.writer = writer
+        self.clock = clock
+    }
+
+    /// What one pass did.
+    package struct Report: Sendable, Equatable {
+        package var lapsedRequests = 0
+        package var lapsedGrants = 0
+        package var expiredGrants = 0
+        package var settledGrants = 0
+        package var unconfirmedSessions = 0
+        /// The nearest deadline that is left.
+        package var next: Timestamp?
+
+        package var total: Int {
+            lapsedRequests + lapsedGrants + expiredGrants + settledGrants + unconfirmedSessions
+        }
+    }
+
+    /// - Parameter told: consequences of each transaction, after its commit.
+    func pass(_ told: @Sendable ([Consequence]) -> Void) throws -> Report {
+        var report = Report()
+        while true {
+            let (part, consequences) = try writer.perform { [clock] connection in
+                var workflow = Workflow(connection, Roll(), at: clock.now)
+                var report = Report()
+                try workflow.sweep(limit: Self.batch, &report)
+                return (report, workflow.consequences)
+            }
+            told(consequences)
+            report.add(part)
+            if part.total == 0 { return report }
+        }
+    }
+}
+
+extension Sweeper.Report {
+    fileprivate mutating func add(_ other: Sweeper.Report) {
+        lapsedRequests += other.lapsedRequests
+        lapsedGrants += other.lapsedGrants
+        expiredGrants += other.expiredGrants
+        settledGrants += other.settledGrants
+        unconfirmedSessions += other.unconfirmedSessions
+        next = other.next
+    }
+}
+
+extension Workflow {
+    /// One batch of what is due.
+    fileprivate mutating func sweep(limit: Int, _ report: inout Sweeper.Report) throws {
+        for var request in try database.requestsDue(at: now, limit: limit) {
+            let version = request.machine.version
+            _ = try request.machine.apply(.lapse, in: directory, at: now)
+            try database.update(request.machine, from: version, at: now)
+            try record("request.lapsed", request.id)
+            consequences.append(.requestChanged(request.id))
+            report.lapsedRequests += 1
+        }
+        for var grant in try database.grantsDue(at: now, limit: limit) { try sweep(&grant, &report) }
+        for var grant in try database.grantsToSettle(limit: limit) {
+            try settle(&grant)
+            report.settledGrants += 1
+        }
+        for var session in try database.sessionsToGiveUp(before: now - Sweeper.margin, limit: limit) {
+            try giveUp(&session)
+            report.unconfirmedSessions += 1
+        }
+        report.next = try database.nextDeadline()
+    }
+
+    private mutating func sweep(_ grant: inout StoredGrant, _ report: inout Sweeper.Report) throws {
+        let version = grant.machine.version
+        if grant.machine.state == .ready {
+            try grant.machine.apply(.lapse, at: now)
+            try database.update(grant.machine, from: version, at: now)
+            try record("grant.lapsed", grant.id)
+            report.lapsedGrants += 1
+        } else {
+            try grant.machine.apply(.expire, at: now)
+            try database.update(grant.machine, from: version, at: now)
+            try record("grant.expired", grant.id)
+            try endSessions(of: grant.id, .expired, detail: "")
+            try settle(&grant)
+            report.expiredGrants += 1
+        }
+        consequences.append(.requestChanged(grant.request))
+    }
+}
