@@ -2,9 +2,17 @@
 // Linux calls that Swift's Glibc module hides: the headers under _GNU_SOURCE, and inline functions for macros,
 // variadic calls, unions and system calls that glibc has no function for. There is no C source behind this header.
 #pragma once
+
+// Two types differ under _GNU_SOURCE from what Swift's Glibc module has, and a program that sees both does not compile.
+// Their headers come first, as Glibc has them; then the features are chosen anew.
+#include <sys/resource.h>
+#include <sys/select.h>
+#undef _FEATURES_H
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
+#include <features.h>
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
