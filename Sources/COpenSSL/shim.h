@@ -2,6 +2,10 @@
 // OpenSSL as Swift sees it: its headers, and what is a macro or variadic there as an inline function or a
 // constant here. No decisions are made in this file.
 #pragma once
+// As in CLinux: the system headers must say the same in each module, or a target cannot import two of them.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
