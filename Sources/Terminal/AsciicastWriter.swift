@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Writes a recording as asciicast v2 (docs.asciinema.org/manual/asciicast/v2): a header line, then one line for each
+/// event, `[seconds, code, text]`. It makes the bytes; the caller stores them.
+///
+/// Nothing is lost: where the bytes of a terminal are not UTF-8, the event shows U+FFFD and the next line is an event
+/// of code `x` at the same time, with all the bytes of the event before in base64. Players skip codes they do not know.
+package struct AsciicastWriter: Sendable {
+    /// Bytes of a character whose rest has not come yet: at most 3.
+    private var outputCarry: [UInt8] = []
+    private var inputCarry: [UInt8] = []
+    private var last = Duration.zero
+
+    package init() {}
+
+    /// The first line.
+    ///
+    /// - Parameter timestamp: seconds since 1970 UTC.
+    package func header(
+        _ size: WindowSize, timestamp: Int64, title: String, term: String, shell: String
+    ) -> [UInt8] {
+        var line = JSONLine()
+        line.append("{\"version\":2,\"width\":\(size.columns),\"height\":\(size.rows),\"timestamp\":\(timestamp),")
+        line.append("\"title\":")
+        line.append(quoting: Array(title.utf8))
+        line.append(",\"env\":{\"TERM\":")
+        line.append(quoting: Array(term.utf8))
+        line.append(",\"SHELL\":")
+        line.append(quoting: Array(shell.utf8))
+        line.append("}}\n")
+        return line.bytes
+    }
+
+    /// What the terminal showed. May be empty: the bytes may be the start of a character.
+    ///
+    /// - Parameter time: since the start of the recording. A time before that of the event before counts as that.
+    package mutating func output(_ bytes: [UInt8], at time: Duration) -> [UInt8] {
+        let text = Self.wholeCharacters(of: bytes, &outputCarry)
+        return text.isEmpty ? [] : event(UInt8(ascii: "o"), text, time)
+    }
+
+    /// What the operator typed.
+    package mutating func input(_ bytes: [UInt8], at time: Duration) -> [UInt8] {
+        let text = Self.wholeCharacters(of: bytes, &inputCarry)
+        return text.isEmpty ? [] : event(UInt8(ascii: "i"), text, time)
+    }
+
+    /// A new size of the terminal.
+    package mutating func resize(_ size: WindowSize, at time: Duration) -> [UInt8] {
+        event(UInt8(ascii: "r"), Array("\(size.columns)x\(size.rows)".utf8), time)
+    }
+
+    /// A point that players can jump to.
+    package mutating func marker(_ label: String, at time: Duration) -> [UInt8] {
+        event(UInt8(ascii: "m"), Array(label.utf8), time)
+    }
+
+    /// What was still carried when the recording ended: the start of a character that never came whole.
+    package mutating func finish(at time: Duration) -> [UInt8] {
+        var lines: [UInt8] = []
+        for (code, carry) in [(UInt8(ascii: "i"), inputCarry), (UInt8(ascii: "o"), outputCarry)] where !carry.isEmpty {
+            lines += event(code, carry, time)
+        }
+        inputCarry = []
+        outputCarry = []
+        return lines
+    }
+
+    /// The carried bytes and these, up to the last whole character; the rest is carried on.
+    private static func wholeCharacters(of bytes: [UInt8], _ carry: inout [UInt8]) -> [UInt8] {
+        var all = carry.isEmpty ? bytes : carry + bytes
+        let kept = incompleteSuffix(of: all)
+        carry = Array(all.suffix(kept))
+        all.removeLast(kept)
+        return all
+    }
+
+    private mutating func event(_ code: UInt8, _ bytes: [UInt8], _ time: Duration) -> [UInt8] {
+        last = max(last, time)
+        var line = JSONLine(capacity: bytes.count + bytes.count / 4 + 32)
+        line.append(event: code, at: last)
+        let isExact = line.append(quoting: bytes)
+        line.append("]\n")
+        if !isExact {
+            line.append(event: UInt8(ascii: "x"), at: last)
+            line.append(quoting: Base64.encode(bytes))
+            line.append("]\n")
+        }
+        return line.bytes
+    }
+
+    /// How many bytes at the end are the start of a character.
+    private static func incompleteSuffix(of bytes: [UInt8]) -> Int {
+        bytes.withUnsafeBufferPointer { buffer in
+            for length in 1...3 where length <= buffer.count {
+                let suffix = UnsafeBufferPointer(rebasing: buffer[(buffer.count - length)...])
+                if suffix[0] & 0xC0 == 0x80 { continue }  // in the middle of a character: look further back
+                return UTF8Step(suffix) == .incomplete ? length : 0
+            }
+            return 0
+        }
+    }
+}
+
+/// A line of JSON that is made byte by byte.
+private struct JSONLine {
+    private(set) var bytes: [UInt8] = []
+
+    init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+
+    mutating func append(_ text: String) { bytes += text.utf8 }
+
+    /// `[12.000345, "o", `
+    mutating func append(event code: UInt8, at time: Duration) {
+        let (seconds, attoseconds) = time.components
+        let micros = String(attoseconds / 1_000_000_000_000)
+        append("[\(seconds).")
+        for _ in micros.utf8.count..<6 { bytes.append(UInt8(ascii: "0")) }
+        append(micros)
+        append(", \"")
+        bytes.append(code)
+        append("\", ")
+    }
+
+    /// Appends a JSON string. Returns whether it says exactly these bytes; what is not UTF-8 becomes U+FFFD.
+    @discardableResult
+    mutating func append(quoting text: [UInt8]) -> Bool {
+        var isExact = true
+        bytes.append(UInt8(ascii: "\""))
+        text.withUnsafeBufferPointer { buffer in
+            var plain = 0  // where the run of bytes began that need no change
+            var index = 0
+            while index < buffer.count {
+                let byte = buffer[index]
+                if byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+                    index += 1
+                    continue
+                }
+                var length = 1
+                var replacement: [UInt8]?
+                if byte < 0x80 {
+                    replacement = Self.escape(byte)
+                } else {
+                    switch UTF8Step(UnsafeBufferPointer(rebasing: buffer[index...])) {
+                    case .scalar(_, let count): length = count
+                    case .invalid(let count): (length, replacement) = (count, UTF8Step.replacement)
+                    case .incomplete: (length, replacement) = (buffer.count - index, UTF8Step.replacement)
+                    }
+                    if replacement != nil { isExact = false }
+                }
+                if let replacement {
+                    bytes += buffer[plain..<index]
+                    bytes += replacement
+                    plain = index + length
+                }
+                index += length
+            }
+            bytes += buffer[plain...]
+        }
+        bytes.append(UInt8(ascii: "\""))
+        return isExact
+    }
+
+    private static func escape(_ byte: UInt8) -> [UInt8] { escapes[Int(byte)] }
+
+    /// For the ASCII bytes that a JSON string cannot hold as they are (RFC 8259 §7).
+    private static let escapes: [[UInt8]] = (0..<128).map { byte in
+        switch UInt8(byte) {
+        case UInt8(ascii: "\n"): Array("\\n".utf8)
+        case UInt8(ascii: "\r"): Array("\\r".utf8)
+        case UInt8(ascii: "\t"): Array("\\t".utf8)
+        case 0x08: Array("\\b".utf8)
+        case 0x0C: Array("\\f".utf8)
+        case UInt8(ascii: "\""): Array("\\\"".utf8)
+        case UInt8(ascii: "\\"): Array("\\\\".utf8)
+        default: Array(("\\u00" + (byte < 16 ? "0" : "") + String(byte, radix: 16)).utf8)
+        }
+    }
+}
