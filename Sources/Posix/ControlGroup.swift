@@ -14,7 +14,7 @@ package struct ControlGroup: Equatable, Sendable {
 
     /// Makes a group `stint/NAME` below our own group, or else at the top.
     ///
-    /// - Throws: why there can be none: `system.no-control-group`, or the system's refusal, as it is usual without root.
+    /// - Throws: why there can be none: `system.no-control-group`, or what the system says, as is usual without root.
     package static func make(_ name: String) throws(SystemError) -> ControlGroup {
         guard !name.isEmpty, name.utf8.allSatisfy({ $0 != UInt8(ascii: "/") && $0 != 0 && $0 != UInt8(ascii: ".") })
         else { throw SystemError(call: "mkdir", errno: EINVAL, subject: name) }
