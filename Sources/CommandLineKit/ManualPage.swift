@@ -20,7 +20,7 @@ struct ManualPage {
         lines += mentions("FILES", program.files, macro: "Pa")
         lines += [".Sh EXIT STATUS"] + statuses(program.exitStatuses)
         let examples = program.entries.flatMap(\.declaration.examples)
-        if !examples.isEmpty { lines += [".Sh EXAMPLES"] + examples.flatMap(example) }
+        if !examples.isEmpty { lines += [".Sh EXAMPLES"] + examples.map(example).joined(separator: [".Pp"]) }
         return lines
     }
 
@@ -82,7 +82,7 @@ struct ManualPage {
     }
 
     private func example(_ example: CommandDeclaration.Example) -> [String] {
-        [".Pp"] + Mdoc.sentences(example.meaning)
+        Mdoc.sentences(example.meaning)
             + [".Bd -literal -offset indent", Mdoc.line(example.commandLine), ".Ed"]
     }
 

@@ -69,7 +69,7 @@ struct ZshCompletion {
                 typeset -A opt_args\(locals)
                 local -a commands=(
             \(words)    )
-                _arguments -C -s -S : \\
+                _arguments -C -s -S -A '-*' : \\
             \(options)        '1: :->command' \\
                     '*:: :->arguments' && return 0
                 if [[ $state == command ]]; then

@@ -49,7 +49,8 @@ struct ExecCommand: Command {
             .positional("node", value: "NODE", completes: .nodes, help: "The node."),
             .option("reason", value: "TEXT", help: "Why you need it."),
             .rest("command", value: "CMD", help: "The command to run."),
-        ])
+        ],
+        examples: [.init("stint exec web1 -- uptime", "See how busy the node is.")])
     let text: String
 
     init(_ values: ParsedValues) throws(UsageError) {
