@@ -46,9 +46,17 @@ let targets: [[Target]] = [
     layer("Agent", on: ["Access", "Evidence", "StrictJSON", "CLinux", "Posix", "Terminal", "Transport", "Protocol"]),
     layer("Client", on: ["Access", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "CommandLineKit"]),
     [
-        program("stint", on: ["Client", "CommandLineKit"]),
-        program("stintd", on: ["Broker", "CommandLineKit"]),
-        program("stint-agent", on: ["Agent", "CommandLineKit"]),
+        program("stint", on: ["Client", "Access", "Evidence", "StrictJSON", "Posix", "Transport", "Protocol", "CommandLineKit"]),
+        program("stintd", on: ["Broker", "Posix", "CommandLineKit"]),
+        program("stint-agent", on: ["Agent", "Access", "Evidence", "StrictJSON", "Posix", "Transport", "Protocol", "CommandLineKit"]),
+    ],
+    [
+        // A broker that changes what it relays, for the tests that show that both ends notice.
+        .executableTarget(
+            name: "stintd-tampering", dependencies: ["Broker"], path: "Tests/TamperingBroker", swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["stint", "stintd", "stint-agent", "stintd-tampering"],
+            swiftSettings: settings),
     ],
 ]
 

@@ -18,7 +18,7 @@ package struct BrokerHome: Sendable {
     var policy: String { path + "/policy.json5" }
     var database: String { path + "/stint.db" }
     var recordings: String { path + "/recordings" }
-    var lock: String { path + "/serve.lock" }
+    var lockPath: String { path + "/serve.lock" }
     /// The address that `stintd serve` listens on now, for scripts.
     package var address: String { path + "/address" }
 
