@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: the one place where this node says yes. On the evidence, its own copy of the roll, its own clocks and its own
+// memory; never on the broker's word (P1).
+
+package import Access
+package import Evidence
+package import Posix
+
+/// Decides about openings.
+package struct Gatekeeper: ~Copyable {
+    private let node: NodeName
+    /// The user that this agent runs as.
+    private let agentUser: User
+    private var openings: OpeningMemory
+    package let grants: GrantMemory
+
+    /// Sessions on one node at a time.
+    package static let maximumSessions = 512
+    /// There are no extensions yet: every lease is the first.
+    private static let leaseVersion: Int64 = 1
+
+    package init(node: NodeName, agentUser: User, openings: consuming OpeningMemory, grants: GrantMemory) {
+        self.node = node
+        self.agentUser = agentUser
+        self.openings = openings
+        self.grants = grants
+    }
+
+    /// Decides whether a session may open. When this returns, the opening is used up and the grant's time runs.
+    ///
+    /// - Parameter sessions: how many there are on this node.
+    /// - Throws: the first thing that is missing or does not hold.
+    package mutating func decide(
+        _ evidence: OpeningEvidence, with roll: Roll, at now: GrantMemory.Moment, sessions: Int
+    ) throws -> SessionTerms {
+        let opening = evidence.opening
+        guard opening.value.node == node else { throw AgentError.otherNode(asked: opening.value.node, here: node) }
+        let lease = try evidence.decide(with: roll, at: now.wall)
+        let device = try roll.signer(of: opening, mustBe: opening.value.person)
+        try checkPossible(opening.value)
+        guard sessions < Self.maximumSessions else { throw AgentError.tooManySessions(Self.maximumSessions) }
+        try openings.take(opening, at: now.wall)
+        let request = evidence.request.digest
+        let deadline = try grants.deadline(of: lease, version: Self.leaseVersion, request: request, at: now)
+        return SessionTerms(
+            opening: opening, request: request, device: device, lease: lease, leaseVersion: Self.leaseVersion,
+            deadline: deadline, bootID: now.bootID, startedAt: now.wall)
+    }
+
+    /// Whether this node can do what is asked.
+    private func checkPossible(_ opening: OpeningStatement) throws {
+        switch opening.capability {
+        case .shell: guard opening.command.isEmpty else { throw AgentError.commandUnexpected }
+        case .exec: guard !opening.command.isEmpty else { throw AgentError.commandMissing }
+        case .forward, .ssh, .copy: throw AgentError.capabilityUnsupported(opening.capability)
+        }
+        let user: User
+        do throws(SystemError) {
+            user = try User.named(opening.runAs.text)
+        } catch {
+            switch error.refusal {
+            case .unknownUser, .invalidUserName: throw AgentError.userUnknown(opening.runAs)
+            default: throw error
+            }
+        }
+        guard agentUser.uid == 0 || agentUser.uid == user.uid else {
+            throw AgentError.userNotPossible(opening.runAs, agentUser: agentUser.name)
+        }
+    }
+}

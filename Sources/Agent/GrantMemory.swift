@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: a grant's time is anchored on the boot-time clock when the node first sees it, and what ended stays ended,
+// whatever the wall clock and the broker say later (P2, P4).
+
+package import Access
+package import Evidence
+import Glibc
+import Posix
+import StrictJSON
+
+/// What a node remembers of each grant that was used on it.
+package struct GrantMemory: Sendable {
+    /// The clocks of this machine at one moment.
+    package struct Moment: Sendable, Equatable {
+        package let wall: Timestamp
+        /// Nanoseconds of ``Posix/BootClock``.
+        package let boot: Int64
+        package let bootID: String
+
+        package init(wall: Timestamp, boot: Int64, bootID: String) {
+            self.wall = wall
+            self.boot = boot
+            self.bootID = bootID
+        }
+
+        package static func now() throws -> Moment {
+            Moment(wall: .now, boot: BootClock.now, bootID: try BootClock.bootID())
+        }
+    }
+
+    /// The lease as it was first seen.
+    private struct Anchor: Equatable {
+        let bootID: String
+        let deadline: Int64
+        let leaseVersion: Int64
+        let notAfter: Timestamp
+    }
+
+    private let directory: String
+
+    /// How long after its end a grant is remembered.
+    private static let remembrance: Duration = .seconds(90 * 86_400)
+
+    package init(_ directory: String) { self.directory = directory }
+
+    /// The moment at which the grant's time is up, in nanoseconds of the boot-time clock.
+    ///
+    /// At first sight what is left by the wall clock, and never more than was granted; later in the same boot never
+    /// later than that; after a reboot the wall clock again, because nothing else counted meanwhile.
+    ///
+    /// - Parameter request: the digest of the request that the grant came from.
+    /// - Throws: ``Refusal/grantOver(_:_:_:)`` for a grant that has ended, whatever the clocks say.
+    package func deadline(of lease: Lease, version: Int64, request: Digest, at now: Moment) throws -> Int64 {
+        if let reason = try endReason(of: request) { throw Refusal.grantOver(lease.grant, .ended, reason) }
+        let left = min(lease.notAfter - now.wall, lease.notAfter - lease.notBefore)
+        var deadline = now.boot + max(0, left.wholeMilliseconds) * 1_000_000
+        let known = try anchor(of: request)
+        if let anchor = known {
+            guard version >= anchor.leaseVersion else {
+                throw AgentError.leaseOutdated(lease.grant, version: version, seen: anchor.leaseVersion)
+            }
+            if anchor.bootID == now.bootID { deadline = min(deadline, anchor.deadline) }
+        }
+        guard deadline > now.boot else { throw Refusal.grantOver(lease.grant, .ended, .expired) }
+        let anchor = Anchor(bootID: now.bootID, deadline: deadline, leaseVersion: version, notAfter: lease.notAfter)
+        if anchor != known { try save(anchor, of: request) }
+        return deadline
+    }
+
+    /// Marks a grant as ended, for good. Agent and supervisors may do it at the same time: it is a file of its own.
+    package func markEnded(_ request: Digest, _ reason: Grant.EndReason) throws {
+        let path = endedPath(request)
+        guard access(path, F_OK) != 0 else { return }
+        try DurableFile.writeAtomically(Array((reason.rawValue + "\n").utf8), to: path)
+    }
+
+    /// Forgets grants whose time has been up for long.
+    package func clean(at now: Timestamp) throws {
+        for name in try DurableFile.listDirectory(directory) where name.hasSuffix(".json") {
+            guard let digest = Digest(hex: String(name.dropLast(5))), let anchor = try anchor(of: digest),
+                anchor.notAfter + Self.remembrance < now
+            else { continue }
+            try DurableFile.remove(path(digest))
+            try DurableFile.remove(endedPath(digest))
+        }
+    }
+
+    private func endReason(of request: Digest) throws -> Grant.EndReason? {
+        guard access(endedPath(request), F_OK) == 0 else { return nil }
+        let bytes = try DurableFile.read(endedPath(request), maximumBytes: 64)
+        // A reason that cannot be read ends the grant all the same.
+        return Grant.EndReason(rawValue: String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? .revoked
+    }
+
+    private func path(_ request: Digest) -> String { directory + "/" + request.hex + ".json" }
+    private func endedPath(_ request: Digest) -> String { directory + "/" + request.hex + ".ended" }
+
+    private func anchor(of request: Digest) throws -> Anchor? {
+        let path = path(request)
+        guard access(path, F_OK) == 0 else { return nil }
+        let bytes = try DurableFile.read(path, maximumBytes: 4096)
+        do {
+            var reader = try ObjectReader(try JSONValue(parsing: bytes))
+            let anchor = Anchor(
+                bootID: try reader.string("boot", maximum: 64), deadline: try reader.integer("deadline", in: 0...Int64.max),
+                leaseVersion: try reader.integer("lease", in: 1...1_000_000),
+                notAfter: Timestamp(milliseconds: try reader.integer("notAfter", in: Timestamp.validRange)))
+            try reader.finish()
+            return anchor
+        } catch {
+            throw AgentError.homeDamaged(path: path, reason: AgentError(error).message)
+        }
+    }
+
+    private func save(_ anchor: Anchor, of request: Digest) throws {
+        let value: JSONValue = .object([
+            "boot": .string(anchor.bootID), "deadline": .integer(anchor.deadline),
+            "lease": .integer(anchor.leaseVersion), "notAfter": .integer(anchor.notAfter.milliseconds),
+        ])
+        try DurableFile.writeAtomically(Array((value.text + "\n").utf8), to: path(request))
+    }
+}
