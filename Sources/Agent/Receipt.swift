@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: what the node signs about the end of a session (P3). What cannot be promised is said.
+
+import Access
+import Evidence
+import Posix
+
+/// How a session ended, as whoever ended it saw it.
+struct SessionEnd: Sendable {
+    var reason: Session.EndReason
+    var detail = ""
+    var outcome: ReceiptStatement.Outcome = .none
+    var processes = SessionProcesses.Outcome(killed: 0, left: [])
+    var inputBytes: Int64 = 0
+    var outputBytes: Int64 = 0
+}
+
+extension SessionTerms {
+    /// The signed receipt of this session.
+    func receipt(of end: SessionEnd, by identity: NodeIdentity, key: NodeKey, at now: Timestamp) throws
+        -> Signed<ReceiptStatement>
+    {
+        let statement = ReceiptStatement(
+            root: identity.root, opening: opening.digest, node: identity.name, reason: end.reason,
+            detail: PlainText.cleaned(end.detail), outcome: end.outcome, startedAt: startedAt, endedAt: now,
+            killed: end.processes.killed, left: end.processes.left.count, remarks: remarks(on: end.processes),
+            method: group == nil ? "tree" : "cgroup", inputBytes: end.inputBytes, outputBytes: end.outputBytes)
+        return try statement.signed(with: key.signing)
+    }
+
+    private func remarks(on outcome: SessionProcesses.Outcome) -> [String] {
+        var remarks = outcome.left.prefix(32).map { "\(PlainText.cleaned($0.command, maximum: 64)) (process \($0.pid)) is left." }
+        let isRoot = opening.value.runAs.text == "root"
+        // Without root there is no control group that a session could not leave, and a set-user-id program is out of
+        // our reach.
+        if isRoot { remarks.append("A root session may have left the control group or hidden a process.") }
+        if group == nil { remarks.append("There was no control group; processes were found by their parents and environment.") }
+        if isRoot || group == nil {
+            remarks.append("Work handed to cron, at, systemd or a container engine is not covered.")
+        }
+        return remarks
+    }
+}
+
+extension Session.EndReason {
+    /// Why the grant of a session that ended like this is over for this node; `nil` when it may be used again.
+    var grantEnd: Grant.EndReason? {
+        switch self {
+        case .expired: .expired
+        case .revoked: .revoked
+        case .released: .released
+        case .personDisabled: .personDisabled
+        case .exited, .maximumDuration, .idle, .ended, .clientClosed, .leaseLost, .tampered, .recorderFailed, .refused,
+            .failed, .unconfirmed:
+            nil
+        }
+    }
+
+    /// What the broker may give as a reason: it can end a session, and cannot put words into the node's mouth about
+    /// what only the node knows.
+    var fromBroker: Session.EndReason {
+        switch self {
+        case .revoked, .released, .ended, .expired, .personDisabled, .clientClosed, .recorderFailed: self
+        case .exited, .maximumDuration, .idle, .leaseLost, .tampered, .refused, .failed, .unconfirmed: .ended
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: between the supervisor and the user's program. It joins the control group while it is still root, gives up
+// root for good, and becomes the program. Nothing of the supervisor's memory or descriptors comes along.
+
+import Access
+import Evidence
+import Glibc
+import Posix
+
+/// `stint-agent enter USER GROUP (shell | exec ARGUMENT...)`, started by a supervisor with the session's streams as
+/// descriptors 0 to 2 and the session's environment.
+package enum SecondStage {
+    package static let command = "enter"
+
+    /// The descriptor on which the supervisor reads why the program could not be started. Closed by the exec.
+    static let report: Int32 = 3
+
+    /// The exit statuses of a command that cannot be run, as a shell gives them (POSIX, "Exit Status for Commands").
+    private static let notFound: Int32 = 127
+    private static let notExecutable: Int32 = 126
+
+    /// The words that come after the program's name.
+    static func arguments(user: User, group: String?, opening: OpeningStatement) -> [String] {
+        let mode = opening.capability == .exec ? "exec" : "shell"
+        return [command, user.name, group ?? "", mode] + opening.command
+    }
+
+    /// Becomes the session's program. Returns only when that failed.
+    package static func run(_ arguments: [String]) -> Int32 {
+        do {
+            guard arguments.count >= 3 else { throw SystemError(call: command, errno: EINVAL) }
+            guard fcntl(report, F_SETFD, FD_CLOEXEC) == 0 else { throw SystemError(call: "fcntl", errno: errno) }
+            let user = try enter(userNamed: arguments[0], group: arguments[1])
+            guard arguments[2] == "exec" else { throw start(shellOf: user) }
+            return start(Array(arguments.dropFirst(3)))
+        } catch {
+            // The supervisor sees the end of the process in any case.
+            try? Transfer.writeAll(report, Array(AgentError(error).message.utf8))
+            return notExecutable
+        }
+    }
+
+    private static func enter(userNamed name: String, group: String) throws -> User {
+        if !group.isEmpty { try ControlGroup(existing: group).add(0) }
+        let user = try User.named(name)
+        try Privileges.become(user)
+        umask(0o022)
+        // After becoming the user: what they may not enter is not their working directory.
+        if chdir(user.home) != 0, chdir("/") != 0 { throw SystemError(call: "chdir", errno: errno, subject: "/") }
+        return user
+    }
+
+    private static func start(shellOf user: User) -> SystemError {
+        let name = user.shell.utf8.lastIndex(of: UInt8(ascii: "/")).map { user.shell[user.shell.utf8.index(after: $0)...] }
+        // A first argument with a dash makes it a login shell.
+        let failure = become(["-" + (name.map { String($0) } ?? user.shell)]) { execv(user.shell, $0) }
+        return SystemError(call: "execve", errno: failure, subject: user.shell)
+    }
+
+    private static func start(_ arguments: [String]) -> Int32 {
+        let failure = become(arguments) { execvp(arguments[0], $0) }
+        let reason = failure == ENOENT ? "command not found" : SystemError(call: "execve", errno: failure).message
+        // It is for whoever reads the command's standard error; when nobody does, the status still tells.
+        try? StandardStream.error.write("stint-agent: \(arguments[0]): \(reason)\n")
+        return failure == ENOENT ? notFound : notExecutable
+    }
+
+    /// Replaces this process. Returns the error number when that failed.
+    private static func become(_ arguments: [String], _ exec: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Int32) -> Int32 {
+        var pointers = arguments.map { strdup($0) }
+        pointers.append(nil)
+        _ = pointers.withUnsafeBufferPointer { buffer in buffer.baseAddress.map { exec($0) } }
+        let failure = errno
+        for pointer in pointers { free(pointer) }
+        return failure
+    }
+}

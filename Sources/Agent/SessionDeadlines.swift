@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: when a session ends (P2). Every instant is of the boot-time clock, which counts suspend: neither a sleeping
+// machine nor a wall clock stepped either way earns or costs time.
+
+package import Access
+
+/// What makes a session end or warn by itself, and when.
+package struct SessionDeadlines: Sendable {
+    package enum Event: Sendable, Equatable {
+        case end(Session.EndReason)
+        /// The session ends for this reason after so long.
+        case notice(Session.EndReason, in: Duration)
+    }
+
+    package typealias Instant = ContinuousClock.Instant
+
+    /// The grant's end or the session's own maximum, whichever comes first.
+    package let end: Instant
+    package let endReason: Session.EndReason
+    private let idleLimit: Duration
+    private let idleCounts: Entitlement.Activity
+    private let renewWithin: Duration?
+    private var lastActivity: Instant
+    private var lastHeard: Instant
+    /// Lengths of time before the end at which the operator is still to be told, longest first.
+    private var warnings: [Duration]
+    private var hasWarnedOfIdleness = false
+
+    private static let warningTimes: [Duration] = [.seconds(600), .seconds(300), .seconds(60)]
+
+    /// - Parameter grantEnd: when the grant's time is up.
+    package init(
+        grantEnd: Instant, sessionMaximum: Duration, idleLimit: Duration, idleCounts: Entitlement.Activity,
+        renewWithin: Duration?, start: Instant
+    ) {
+        let maximumEnd = start + sessionMaximum
+        (end, endReason) = grantEnd <= maximumEnd ? (grantEnd, .expired) : (maximumEnd, .maximumDuration)
+        self.idleLimit = idleLimit
+        self.idleCounts = idleCounts
+        self.renewWithin = renewWithin
+        lastActivity = start
+        lastHeard = start
+        let total = start.duration(to: end)
+        warnings = Self.warningTimes.filter { $0 < total }
+    }
+
+    /// The operator typed, or sent standard input. Nothing else of theirs is activity: a window can change its size by
+    /// itself.
+    package mutating func inputArrived(at now: Instant) {
+        lastActivity = now
+        hasWarnedOfIdleness = false
+    }
+
+    package mutating func outputArrived(at now: Instant) {
+        switch idleCounts {
+        case .input: break
+        case .inputAndOutput: inputArrived(at: now)
+        }
+    }
+
+    /// The broker said something, whatever it was: the lease is renewed.
+    package mutating func heardBroker(at now: Instant) { lastHeard = now }
+
+    /// When ``next(at:)`` has something.
+    package var due: Instant { min(firstEnd.at, firstWarning ?? firstEnd.at) }
+
+    /// What is due now. To be asked again until there is nothing.
+    package mutating func next(at now: Instant) -> Event? {
+        let first = firstEnd
+        if now >= first.at { return .end(first.reason) }
+        if let warning = lastDueWarning(at: now) {
+            warnings.removeAll { $0 >= warning }
+            return .notice(endReason, in: warning)
+        }
+        if let idleWarning, now >= idleWarning {
+            hasWarnedOfIdleness = true
+            return .notice(.idle, in: Policy.Defaults.idleWarning)
+        }
+        return nil
+    }
+
+    private var firstEnd: (at: Instant, reason: Session.EndReason) {
+        var first = (at: end, reason: endReason)
+        let idle = lastActivity + idleLimit
+        if idle < first.at { first = (idle, .idle) }
+        if let renewWithin, lastHeard + renewWithin < first.at { first = (lastHeard + renewWithin, .leaseLost) }
+        return first
+    }
+
+    /// Of several that a suspended machine slept through, only the last is still true.
+    private func lastDueWarning(at now: Instant) -> Duration? { warnings.last { now >= end - $0 } }
+
+    private var idleWarning: Instant? {
+        guard !hasWarnedOfIdleness, idleLimit > Policy.Defaults.idleWarning else { return nil }
+        return lastActivity + (idleLimit - Policy.Defaults.idleWarning)
+    }
+
+    private var firstWarning: Instant? {
+        let ofEnd = warnings.first.map { end - $0 }
+        guard let ofEnd, let idleWarning else { return ofEnd ?? idleWarning }
+        return min(ofEnd, idleWarning)
+    }
+}
+
+extension SessionDeadlines.Event {
+    /// The line for the operator.
+    ///
+    /// - Parameter now: the wall clock; people read it, and nothing hangs on it.
+    package func text(grant: GrantID, at now: Timestamp) -> String {
+        guard case .notice(let reason, let left) = self else { return "" }
+        let minutes = left.wholeSeconds / 60
+        let clock = (now + left).description.utf8.dropFirst(11).prefix(8)
+        let time = "in \(minutes) minute\(minutes == 1 ? "" : "s") (\(String(decoding: clock, as: UTF8.self)) UTC)"
+        return switch reason {
+        case .idle: "This session ends \(time), because it is idle. Type something to keep it."
+        case .expired: "This session ends \(time), when grant \(grant) expires."
+        default: "This session ends \(time), when it reaches its longest duration."
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: the first process of a session. It starts in a session of its own, with the streams made here, the
+// environment of `SessionEnvironment` and no other descriptor.
+
+import Access
+import CLinux
+import Evidence
+import Glibc
+import Posix
+import Protocol
+
+/// The shell or command of a session, with its terminal or its three pipes.
+final class SessionProgram {
+    let pid: Int32
+    let input: ProgramInput
+    let outputs: [ProgramOutput]
+    /// Where the second stage says why it failed.
+    private(set) var report: Int32
+    /// Where input goes; -1 when the program's standard input was closed.
+    private(set) var inputDescriptor: Int32
+    private let isTerminal: Bool
+    private let child: ChildProcess
+    private var owned: [Int32]
+
+    init(_ terms: SessionTerms, executable: String) throws {
+        let opening = terms.opening.value
+        let user = try User.named(opening.runAs.text)
+        var request = SpawnRequest(
+            executable,
+            [SupervisorProcess.programName] + SecondStage.arguments(user: user, group: terms.group, opening: opening),
+            environment: SessionEnvironment.variables(for: opening, user: user, session: terms.id, grant: terms.grant))
+        request.newSession = true
+        let report = try Ends(readByUs: true)
+        defer { report.closeTheirs() }
+        if let terminal = opening.terminal {
+            let columns = UInt16(clamping: terminal.columns)
+            var made = try PseudoTerminal(columns: columns, rows: UInt16(clamping: terminal.rows), owner: user)
+            try made.master.setNonBlocking()
+            request.controllingTerminal = made.slavePath
+            request.descriptors = [.terminal, .terminal, .terminal, .descriptor(report.theirs)]
+            child = try request.start()
+            made.closeSlave()
+            let master = try made.master.duplicate().release()
+            owned = [master, report.ours]
+            (isTerminal, inputDescriptor) = (true, master)
+            input = ProgramInput(window: Limits.terminalCredit)
+            outputs = [ProgramOutput(.output, .output, from: master, window: Limits.terminalCredit)]
+        } else {
+            let (standardInput, output, errors) = (
+                try Ends(readByUs: false), try Ends(readByUs: true), try Ends(readByUs: true)
+            )
+            request.descriptors = [standardInput, output, errors, report].map { .descriptor($0.theirs) }
+            child = try request.start()
+            for ends in [standardInput, output, errors] { ends.closeTheirs() }
+            owned = [standardInput, output, errors, report].map(\.ours)
+            (isTerminal, inputDescriptor) = (false, standardInput.ours)
+            input = ProgramInput(window: Limits.streamCredit)
+            outputs = [
+                ProgramOutput(.output, .output, from: output.ours, window: Limits.streamCredit),
+                ProgramOutput(.errorOutput, .errorOutput, from: errors.ours, window: Limits.streamCredit),
+            ]
+        }
+        self.report = report.ours
+        pid = child.pid
+    }
+
+    deinit { for number in owned { _ = close(number) } }
+
+    func output(_ stream: Frame.Stream) -> ProgramOutput? { outputs.first { $0.stream == stream } }
+
+    /// Whether everything that the program and its children wrote was read.
+    var isRead: Bool { outputs.allSatisfy { !$0.isOpen } }
+
+    /// Bytes of all outputs.
+    var outputBytes: Int64 { Int64(clamping: outputs.reduce(0) { $0 + $1.sent }) }
+
+    func resize(columns: UInt16, rows: UInt16) {
+        guard isTerminal, columns > 0, rows > 0 else { return }
+        // It fails only when the terminal is gone, which its reader is about to see.
+        _ = stint_set_window_size(inputDescriptor, columns, rows)
+    }
+
+    /// Closes the program's standard input once all of it was written. A terminal has no such end: people type one.
+    func closeInputIfEnded() {
+        guard !isTerminal, input.hasEnded, input.isEmpty, inputDescriptor >= 0 else { return }
+        owned.removeAll { $0 == inputDescriptor }
+        _ = close(inputDescriptor)
+        inputDescriptor = -1
+    }
+
+    /// What the second stage reported: why there is no program. `nil` when it has become the program, or still may.
+    func takeReport() -> String? {
+        guard report >= 0 else { return nil }
+        do throws(SystemError) {
+            let bytes = try Transfer.read(report, maximum: 1024)
+            report = -1
+            return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+        } catch {
+            return nil  // nothing yet
+        }
+    }
+}
+
+/// The two ends of a pipe between us and a child, by number.
+private struct Ends {
+    let ours: Int32
+    let theirs: Int32
+
+    /// Ours is non-blocking; theirs is as programs expect it.
+    init(readByUs: Bool) throws(SystemError) {
+        let pipe = try Pipe()
+        if readByUs { try pipe.reader.setNonBlocking() } else { try pipe.writer.setNonBlocking() }
+        var (reader, writer): (Int32, Int32) = (-1, -1)
+        pipe.take { first, second in
+            reader = first.release()
+            writer = second.release()
+        }
+        (ours, theirs) = readByUs ? (reader, writer) : (writer, reader)
+    }
+
+    func closeTheirs() { _ = close(theirs) }
+}

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: owns one session from its first process to its receipt (P2, P3). Whatever goes wrong in here ends the
+// session; there is one way to end, and everything takes it.
+
+import Access
+import Evidence
+import Glibc
+import Posix
+import Protocol
+import Transport
+
+/// The life of one session:
+///
+///     running ─ program ended ─▶ draining ─▶ (kill) ─▶ emptying ─▶ closing ─▶ over
+///        └───── any other end ─────────────▶ (kill) ──────────────▶ closing ─▶ over
+///
+/// `draining`: the program has ended by itself; others may still hold its terminal or pipes. `emptying`: nothing of the
+/// session lives; what it wrote last is still being sent. `closing`: the receipt is on disk and sent.
+final class Supervisor {
+    private enum Phase {
+        case running
+        case draining(until: ContinuousClock.Instant)
+        case emptying(until: ContinuousClock.Instant)
+        case closing(until: ContinuousClock.Instant)
+        case over
+    }
+
+    static let signals: [Signal] = [.terminate, .interrupt, .hangUp, .child]
+    /// How long others of the session may go on writing after its program has ended.
+    private static let drainTime: Duration = .milliseconds(200)
+    /// How long the client may take for what was written last, and the broker to store the receipt.
+    private static let patience: Duration = .seconds(5)
+    /// Bytes that may wait for the broker before we stop reading the program.
+    private static let backlog = 64 * 1024
+
+    private let terms: SessionTerms
+    private let folder: SessionFolder
+    private let identity: NodeIdentity
+    private let key: NodeKey
+    private let grants: GrantMemory
+    private let executable: String
+    private let control: OwnedDescriptor
+    private let signals: SignalDescriptor
+    private let timer: DeadlineTimer
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.framePayload, alignment: 16)
+    private var deadlines: SessionDeadlines
+    private var link: SessionLink?
+    private var program: SessionProgram?
+    private var phase = Phase.running
+    private var end = SessionEnd(reason: .failed)
+    private var armed: ContinuousClock.Instant?
+    private var quietSince: ContinuousClock.Instant
+    private var controlText: [UInt8] = []
+    private var entries: [PollEntry] = []
+
+    init(
+        _ terms: SessionTerms, folder: SessionFolder, identity: NodeIdentity, key: NodeKey, grants: GrantMemory,
+        executable: String
+    ) throws {
+        self.terms = terms
+        self.folder = folder
+        self.identity = identity
+        self.key = key
+        self.grants = grants
+        self.executable = executable
+        control = try folder.openControl()
+        signals = try SignalDescriptor(Self.signals)
+        timer = try DeadlineTimer()
+        let start = ContinuousClock.now
+        quietSince = start
+        deadlines = SessionDeadlines(
+            grantEnd: BootClock.instant(nanoseconds: terms.deadline), sessionMaximum: terms.sessionMaximum,
+            idleLimit: terms.idleLimit, idleCounts: terms.idleCounts, renewWithin: terms.renewWithin, start: start)
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Runs the session to its end.
+    func run() {
+        do {
+            let link = try SessionLink(terms, identity: identity, key: key)
+            self.link = link
+            deadlines.heardBroker(at: .now)
+            program = try SessionProgram(terms, executable: executable)
+        } catch {
+            finish(.failed, AgentError(error).message)
+        }
+        while true {
+            if case .over = phase { return }
+            do {
+                try step()
+            } catch {
+                finish(.failed, AgentError(error).message)
+            }
+        }
+    }
+
+    /// One wait, and everything that it found.
+    private func step() throws {
+        try arm()
+        listen()
+        let found = try Poll.wait(&entries, timeout: link?.hasBuffered == true ? .zero : nil)
+        let now = ContinuousClock.now
+        if found > 0 {
+            if entries[Slot.timer].isReadable, timer.takeExpiry() { armed = nil }
+            if entries[Slot.control].isReadable { readControl() }
+            if entries[Slot.signals].isReadable { try takeSignals() }
+        }
+        if let link, link.hasBuffered || !entries[Slot.link].found.isEmpty { receive(from: link, at: now) }
+        if let program { move(program, at: now) }
+        flush()
+        advance(at: now)
+    }
+
+    // MARK: Waiting
+
+    /// The places of the descriptors among the entries.
+    private enum Slot {
+        static let link = 0, timer = 1, signals = 2, control = 3, report = 4, input = 5, outputs = 6
+    }
+
+    private func listen() {
+        entries.removeAll(keepingCapacity: true)
+        let linkEvents: PollEntry.Events = (link?.backlog ?? 0) > 0 ? [.input, .output] : .input
+        entries.append(PollEntry(link?.descriptor ?? -1, linkEvents))
+        entries.append(PollEntry(timer.number, .input))
+        entries.append(PollEntry(signals.number, .input))
+        entries.append(PollEntry(control.number, .input))
+        entries.append(PollEntry(isRunning ? program?.report ?? -1 : -1, .input))
+        let isFull = isRunning && program?.input.isEmpty == false
+        entries.append(PollEntry(isFull ? program?.inputDescriptor ?? -1 : -1, .output))
+        for output in program?.outputs ?? [] {
+            // A negative number is not waited for: a hang-up would be reported again and again.
+            entries.append(PollEntry(mayRead(output) ? output.descriptor : -1, .input))
+        }
+    }
+
+    private var isRunning: Bool {
+        switch phase {
+        case .running, .draining: true
+        case .emptying, .closing, .over: false
+        }
+    }
+
+    private func mayRead(_ output: ProgramOutput) -> Bool {
+        switch phase {
+        case .running, .draining, .emptying: break
+        case .closing, .over: return false
+        }
+        // Without a link nobody takes the output: the program waits, until the lease.
+        guard let link else { return false }
+        return output.isOpen && output.room > 0 && link.backlog < Self.backlog
+    }
+
+    /// Sets the timer when something is due before it would fire. Where it fires too early, it is set again.
+    private func arm() throws {
+        let due =
+            switch phase {
+            case .running: deadlines.due
+            case .draining(let until), .closing(let until): until
+            case .emptying(let until): isBlocked ? until : min(until, quietSince + Self.drainTime)
+            case .over: ContinuousClock.now
+            }
+        guard armed.map({ due < $0 }) ?? true else { return }
+        try timer.set(due)
+        armed = due
+    }
+
+    // MARK: What comes
+
+    private func receive(from link: SessionLink, at now: ContinuousClock.Instant) {
+        do {
+            try link.receive { incoming in
+                deadlines.heardBroker(at: now)
+                switch incoming {
+                case .frame(let frame): take(frame, at: now)
+                case .control(let message): take(message)
+                case .tampered: finish(.tampered, "A frame was not as the client sent it.")
+                case .malformed(let what): finish(.failed, what)
+                }
+            }
+        } catch {
+            lose(link, AgentError(error).message)
+        }
+    }
+
+    private func take(_ frame: Frame, at now: ContinuousClock.Instant) {
+        guard case .running = phase, let program else {
+            if case .credit(let stream, let offset) = frame { _ = program?.output(stream)?.acknowledge(offset) }
+            return
+        }
+        switch frame {
+        case .input(let offset, let bytes):
+            if !bytes.isEmpty { deadlines.inputArrived(at: now) }
+            agree { try program.input.take(bytes, at: offset, into: program.inputDescriptor) }
+        case .endOfInput(let offset): agree { try program.input.end(at: offset) }
+        case .resize(let columns, let rows): program.resize(columns: columns, rows: rows)
+        case .credit(let stream, let offset):
+            guard program.output(stream)?.acknowledge(offset) == true else {
+                return finish(.failed, "The client acknowledged output that was not sent.")
+            }
+        case .close: finish(.clientClosed, "")
+        case .output, .errorOutput, .notice, .end: finish(.failed, "The client sent a frame that only a node sends.")
+        }
+    }
+
+    private func agree(_ body: () throws -> Void) {
+        do {
+            try body()
+        } catch {
+            finish(.failed, "The client sent input out of order, or more than was agreed.")
+        }
+    }
+
+    private func take(_ message: ControlMessage) {
+        switch message {
+        case .time(let time) where time >= terms.notAfter: finish(.expired, "By the broker's clock.")
+        case .time: break
+        case .end(let id, let reason, let detail) where id == terms.id: finish(reason.fromBroker, detail)
+        case .receiptStored(let id) where id == terms.id: receiptStored()
+        case .hello, .refused, .receipt, .roll, .open, .accepted, .opening, .end, .receiptStored:
+            Log.warning("\(terms.id): a message that is not for a supervisor was ignored")
+        }
+    }
+
+    private func receiptStored() {
+        guard case .closing = phase else { return }
+        do {
+            try folder.remove()
+        } catch {
+            Log.warning("\(terms.id): \(AgentError(error).message)")  // the agent sends it once more
+        }
+        closeLink()
+        phase = .over
+    }
+
+    /// Lines from the agent.
+    private func readControl() {
+        // Nothing, or the folder is gone; the other ways to end are still there.
+        controlText += (try? control.read(maximum: 4096)) ?? []
+        while let end = controlText.firstIndex(of: UInt8(ascii: "\n")) {
+            let line = String(decoding: controlText[..<end], as: UTF8.self)
+            controlText.removeSubrange(...end)
+            do {
+                take(try ControlMessage(line))
+            } catch {
+                Log.warning("\(terms.id): \(error.message)")
+            }
+        }
+        if controlText.count > 16 * 1024 { controlText = [] }
+    }
+
+    private func takeSignals() throws {
+        while let signal = try signals.next() {
+            switch signal {
+            case .child: collect()
+            case .terminate, .interrupt: finish(.failed, "The supervisor was asked to end (signal \(signal.rawValue)).")
+            case .hangUp, .kill, .continue, .stop, .windowChange: break
+            }
+        }
+    }
+
+    /// Collects children that have ended: the program, and orphans of the session that became ours.
+    private func collect() {
+        var raw: Int32 = 0
+        while true {
+            let pid = waitpid(-1, &raw, WNOHANG)
+            guard pid > 0 else { return }
+            if pid == program?.pid { programEnded(raw) }
+        }
+    }
+
+    private func programEnded(_ raw: Int32) {
+        guard case .running = phase else { return }
+        if let failure = program?.takeReport() { return finish(.failed, failure) }
+        end.outcome = raw & 0x7F == 0 ? .exited(Int(raw >> 8 & 0xFF)) : .signalled(Int(raw & 0x7F))
+        end.reason = .exited
+        phase = .draining(until: .now + Self.drainTime)
+    }
+
+    // MARK: Bytes
+
+    private func move(_ program: SessionProgram, at now: ContinuousClock.Instant) {
+        if entries[Slot.report].isReadable, let failure = program.takeReport() { return finish(.failed, failure) }
+        if isRunning {
+            if !program.input.isEmpty { program.input.drain(into: program.inputDescriptor) }
+            program.closeInputIfEnded()
+            if let offset = program.input.takeCredit() { send(.credit(.input, offset: offset)) }
+        }
+        for (index, output) in program.outputs.enumerated() {
+            let slot = Slot.outputs + index
+            if entries.indices.contains(slot), entries[slot].isReadable { forward(output, at: now) }
+        }
+    }
+
+    private func forward(_ output: ProgramOutput, at now: ContinuousClock.Instant) {
+        guard mayRead(output), let link else { return }
+        let offset = output.sent
+        let count = output.read(into: buffer)
+        guard count > 0 else { return }
+        quietSince = now
+        deadlines.outputArrived(at: now)
+        do {
+            try link.send(output.kind, offset: offset, UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        } catch {
+            finish(.failed, AgentError(error).message)
+        }
+    }
+
+    private func send(_ frame: Frame) {
+        do {
+            try link?.send(frame)
+        } catch {
+            finish(.failed, AgentError(error).message)
+        }
+    }
+
+    private func flush() {
+        guard let link else { return }
+        do {
+            try link.flush()
+        } catch {
+            lose(link, AgentError(error).message)
+        }
+    }
+
+    /// The way to the broker is broken: the session goes on, detached, until a deadline or its lease ends it.
+    private func lose(_ link: SessionLink, _ reason: String) {
+        guard self.link != nil else { return }
+        Log.warning("\(terms.id): detached: \(reason)")
+        link.close()
+        self.link = nil
+    }
+
+    private func closeLink() {
+        link?.close()
+        link = nil
+    }
+
+    // MARK: Ending
+
+    private var isBlocked: Bool { program?.outputs.contains { $0.isOpen && !mayRead($0) } ?? false }
+
+    /// Does what is due now.
+    private func advance(at now: ContinuousClock.Instant) {
+        switch phase {
+        case .running: heedDeadlines(at: now)
+        case .draining(let until):
+            guard now >= until || link == nil || program?.isRead != false else { return }
+            kill()
+            quietSince = now
+            phase = .emptying(until: now + Self.patience)
+            advance(at: now)
+        case .emptying(let until):
+            let isQuiet = !isBlocked && now >= quietSince + Self.drainTime
+            if now >= until || isQuiet || link == nil || program?.isRead != false { settle() }
+        case .closing(let until):
+            guard now >= until || link == nil else { return }
+            closeLink()
+            phase = .over
+        case .over: break
+        }
+    }
+
+    private func heedDeadlines(at now: ContinuousClock.Instant) {
+        while case .running = phase, let event = deadlines.next(at: now) {
+            switch event {
+            case .end(let reason): finish(reason, "")
+            case .notice:
+                send(.notice(event.text(grant: terms.grant, at: .now)))
+                flush()
+            }
+        }
+    }
+
+    /// Ends the session now, for any reason but the program's own end.
+    private func finish(_ reason: Session.EndReason, _ detail: String) {
+        switch phase {
+        case .running:
+            end.reason = reason
+            end.detail = detail
+        case .draining: break  // the program has ended by itself, and that stays the reason
+        case .emptying, .closing, .over: return
+        }
+        kill()
+        settle()
+    }
+
+    private func kill() {
+        let group = terms.group.map { ControlGroup(existing: $0) }
+        end.processes = SessionProcesses(session: terms.id.description, group: group, child: program?.pid).end()
+        // What is left in it keeps it from being removed, and is named in the receipt.
+        try? group?.remove()
+    }
+
+    /// Puts the receipt on disk, and then tells.
+    private func settle() {
+        phase = .closing(until: .now + Self.patience)
+        end.inputBytes = Int64(clamping: program?.input.consumed ?? 0)
+        end.outputBytes = program?.outputBytes ?? 0
+        do {
+            if let reason = end.reason.grantEnd { try grants.markEnded(terms.request, reason) }
+            let receipt = try terms.receipt(of: end, by: identity, key: key, at: .now)
+            try folder.save(receipt)
+            let ending = SessionEnding(
+                reason: end.reason, detail: PlainText.cleaned(end.detail), outcome: end.outcome,
+                killed: end.processes.killed, left: end.processes.left.count)
+            try link?.send(.end(ending.text))
+            try link?.send(.receipt(receipt.source))
+        } catch {
+            // The agent finds the folder and settles it.
+            Log.error("\(terms.id): \(AgentError(error).message)")
+            closeLink()
+        }
+        Log.info("\(terms.id): ended: \(end.reason.rawValue), \(end.processes.killed) killed, \(end.processes.left.count) left")
+    }
+}
