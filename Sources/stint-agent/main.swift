@@ -1,3 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-print("not built yet")
+import Agent
+import CommandLineKit
+import Glibc
+
+// The two commands by which the agent starts itself again are not for people: they skip the parser, because every
+// session waits for both.
+let arguments = Array(CommandLine.arguments.dropFirst())
+switch arguments.first {
+case SupervisorProcess.command: exit(SupervisorProcess.run(Array(arguments.dropFirst())))
+case SecondStage.command: exit(SecondStage.run(Array(arguments.dropFirst())))
+default: exit(agentProgram.main(arguments: arguments))
+}

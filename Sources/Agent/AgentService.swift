@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import Evidence
+import Posix
+import Protocol
+import StrictJSON
+import Transport
+
+/// `stint-agent serve`: keeps the control channel, decides about openings, and sees to it that every session of this
+/// node is settled. One thread, one wait.
+package final class AgentService {
+    private let home: AgentHome
+    private let identity: NodeIdentity
+    private let key: NodeKey
+    private let version: String
+    private let signals: SignalDescriptor
+    private let timer: DeadlineTimer
+    private let supervisors: Supervisors
+    private var roll: NodeRoll
+    private var gatekeeper: Gatekeeper
+    private var channel: ControlChannel?
+    private var backoff = Backoff()
+    private var dialAt = ContinuousClock.now
+    private var lookAt = ContinuousClock.now
+    /// Receipts sent over the present channel.
+    private var sentReceipts: Set<SessionID> = []
+    private var isEnding = false
+
+    /// How often to look for supervisors that ended without our being told: those of an earlier agent.
+    private static let lookEvery: Duration = .seconds(15)
+
+    /// Reads the home and verifies the roll.
+    package init(_ home: AgentHome, version: String, executable: String) throws {
+        self.home = home
+        self.version = version
+        identity = try home.identity()
+        key = try NodeKey.load(home.keyPath)
+        roll = try NodeRoll(home.rollPath, root: identity.root)
+        let grants = GrantMemory(home.grantsPath)
+        try grants.clean(at: .now)
+        gatekeeper = Gatekeeper(
+            node: identity.name, agentUser: try User.current(), openings: try OpeningMemory(home.openingsPath), grants: grants)
+        supervisors = Supervisors(home: home, identity: identity, key: key, executable: executable, grants: grants)
+        let handled: [Signal] = [.terminate, .interrupt, .child]
+        try Signals.block(handled + [.hangUp])
+        signals = try SignalDescriptor(handled)
+        timer = try DeadlineTimer()
+        Signals.ignoreBrokenPipe()
+    }
+
+    /// Checks the home, takes it for this process, and serves until SIGTERM or SIGINT. Sessions live on.
+    package static func serve(_ home: AgentHome, version: String) throws {
+        guard home.isJoined else { throw AgentError.notJoined(home: home.path) }
+        try home.prepare()
+        let lock = try home.lock()
+        let service = try AgentService(home, version: version, executable: try Environment.executablePath())
+        try service.run()
+        _ = consume lock
+    }
+
+    private func run() throws {
+        Log.info("node \(identity.name) serves, broker \(identity.broker), roll \(roll.roll.number)")
+        for id in try supervisors.all() { Log.info("\(id): found") }
+        while !isEnding {
+            let now = ContinuousClock.now
+            if channel == nil, now >= dialAt { dial() }
+            if now >= lookAt { look() }
+            try timer.set(due)
+            try step()
+        }
+        channel?.close()
+        Log.info("the agent ends; its sessions go on")
+    }
+
+    private var due: ContinuousClock.Instant { min(channel?.due ?? dialAt, lookAt) }
+
+    private func step() throws {
+        let events: PollEntry.Events = channel?.wantsToWrite == true ? [.input, .output] : .input
+        var entries = [
+            PollEntry(signals.number, .input), PollEntry(timer.number, .input),
+            PollEntry(channel?.descriptor ?? -1, events),
+        ]
+        _ = try Poll.wait(&entries, timeout: channel?.hasBuffered == true ? .zero : nil)
+        if entries[1].isReadable { _ = timer.takeExpiry() }
+        if entries[0].isReadable { try takeSignals() }
+        guard let channel else { return }
+        do {
+            if channel.hasBuffered || entries[2].isReadable { try channel.receive(take) }
+            try channel.flush()
+            try channel.keepAlive(at: .now)
+        } catch {
+            lose(AgentError(error).message)
+        }
+    }
+
+    private func takeSignals() throws {
+        while let signal = try signals.next() {
+            switch signal {
+            case .child: look()
+            case .terminate, .interrupt: isEnding = true
+            case .hangUp, .kill, .continue, .stop, .windowChange: break
+            }
+        }
+    }
+
+    // MARK: Channel
+
+    private func dial() {
+        do {
+            let hello = ControlMessage.hello(
+                version: version, rollNumber: roll.roll.number, sessions: try supervisors.all())
+            channel = try ControlChannel(to: identity, with: key, hello: hello)
+            sentReceipts = []
+            Log.info("connected to \(identity.broker)")
+            look()
+        } catch {
+            lose(AgentError(error).message)
+        }
+    }
+
+    private func lose(_ reason: String) {
+        channel?.close()
+        channel = nil
+        let wait = backoff.wait()
+        dialAt = .now + wait
+        Log.warning("not connected: \(reason) Next try in \(wait.wholeMilliseconds) ms.")
+    }
+
+    private func take(_ message: ControlMessage) throws {
+        backoff.reset()
+        switch message {
+        case .time: break
+        case .roll(let entries): try append(entries)
+        case .open(let evidence): try open(evidence)
+        case .end(let id, let reason, let detail): end(id, reason, detail)
+        case .receiptStored(let id):
+            sentReceipts.remove(id)
+            try supervisors.receiptStored(id)
+        case .hello, .refused, .receipt, .accepted, .opening:
+            Log.warning("a message that is not for an agent was ignored")
+        }
+    }
+
+    /// Entries that are known already are passed over when they are the same: a broker that is asked twice at once may
+    /// send them twice.
+    private func append(_ entries: [SignedText]) throws {
+        let new = try entries.filter { try RollEntry($0).place.number > roll.roll.number }
+        let accepted = try roll.append(new)
+        guard accepted.contains(where: { $0.type == DisablingStatement.type }) else { return }
+        for id in try supervisors.disabled(by: roll.roll) where supervisors.tell(id, .personDisabled, detail: "") {
+            Log.info("\(id): its person or device was disabled")
+        }
+    }
+
+    private func end(_ id: SessionID, _ reason: Session.EndReason, _ detail: String) {
+        if supervisors.tell(id, reason, detail: detail) {
+            Log.info("\(id): the broker ends it: \(reason.rawValue)")
+        } else {
+            sentReceipts.remove(id)
+            look()
+        }
+    }
+
+    // MARK: Sessions
+
+    private func open(_ evidence: OpeningEvidence) throws {
+        let id = evidence.opening.id
+        do {
+            let terms = try gatekeeper.decide(
+                evidence, with: roll.roll, at: try .now(), sessions: try supervisors.all().count)
+            try supervisors.start(terms)
+            let opening = terms.opening.value
+            Log.info(
+                "\(id): opens: `\(opening.person)` \(opening.capability.rawValue) as `\(opening.runAs)`, grant \(terms.grant)")
+        } catch {
+            let problem = Problem(AgentError(error))
+            Log.warning("\(id): refused: \(problem.message)")
+            try channel?.send(.refused(id, problem))
+        }
+    }
+
+    /// Looks after the sessions without a supervisor, and delivers their receipts.
+    private func look() {
+        lookAt = .now + Self.lookEvery
+        supervisors.collect()
+        do {
+            for (id, receipt) in try supervisors.pendingReceipts() where !sentReceipts.contains(id) {
+                guard let channel else { continue }
+                try channel.send(.receipt(receipt))
+                sentReceipts.insert(id)
+            }
+        } catch {
+            Log.warning(AgentError(error).message)
+        }
+    }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: every folder in sessions/ has a supervisor that lives, or a receipt, or gets both its processes killed and a
+// receipt here (P3, P4).
+
+import Access
+import Evidence
+import Posix
+import Protocol
+
+/// The sessions of this node, as the agent sees them: started by it, or found when it started.
+final class Supervisors {
+    /// A supervisor that this agent started.
+    private final class Child {
+        let process: ChildProcess
+        init(_ process: consuming ChildProcess) { self.process = process }
+    }
+
+    private let home: AgentHome
+    private let identity: NodeIdentity
+    private let key: NodeKey
+    private let executable: String
+    private let grants: GrantMemory
+    private var children: [SessionID: Child] = [:]
+
+    init(home: AgentHome, identity: NodeIdentity, key: NodeKey, executable: String, grants: GrantMemory) {
+        self.home = home
+        self.identity = identity
+        self.key = key
+        self.executable = executable
+        self.grants = grants
+    }
+
+    /// The sessions that have a folder: they live, or their receipt is still to be stored.
+    func all() throws -> [SessionID] {
+        try DurableFile.listDirectory(home.sessionsPath).compactMap { name in
+            // A name that is no id is not ours; it stays and disturbs nobody.
+            guard let id = try? SessionID(name), id.description == name else { return nil }
+            return id
+        }
+    }
+
+    /// Starts the supervisor of a session that was decided on.
+    func start(_ terms: SessionTerms) throws {
+        let folder = home.folder(of: terms.id)
+        var terms = terms
+        do {
+            terms.group = try ControlGroup.make(terms.id.description).path
+        } catch {
+            // Usual without root. The walk finds the processes, and the receipt says that it was the only way.
+            Log.warning("\(terms.id): no control group: \(error.message)")
+        }
+        do {
+            try folder.make(for: terms)
+            var request = SpawnRequest(
+                executable, [SupervisorProcess.programName, SupervisorProcess.command, home.path, terms.id.description])
+            request.descriptors = [.null, .null, .descriptor(StandardStream.error.rawValue)]
+            request.newSession = true
+            children[terms.id] = Child(try request.start())
+        } catch {
+            forget(terms, folder)
+            throw error
+        }
+    }
+
+    /// Passes on to a supervisor that its session is to end. Says whether there is one.
+    func tell(_ id: SessionID, _ reason: Session.EndReason, detail: String) -> Bool {
+        do {
+            try home.folder(of: id).tell(.end(id, reason, detail: PlainText.cleaned(detail, maximum: 500)))
+            return true
+        } catch {
+            // No supervisor reads: the session is ending already, or its supervisor is gone. Both are settled.
+            return false
+        }
+    }
+
+    /// Notes which of our supervisors have ended.
+    func collect() {
+        for (id, child) in children {
+            do {
+                guard try child.process.status() != nil else { continue }
+            } catch {
+                Log.warning("\(id): \(error.message)")
+            }
+            children[id] = nil
+        }
+    }
+
+    /// The receipts that wait for the broker. What a crashed supervisor left is ended first.
+    func pendingReceipts() throws -> [(SessionID, SignedText)] {
+        var receipts: [(SessionID, SignedText)] = []
+        for id in try all() where children[id] == nil {
+            let folder = home.folder(of: id)
+            do {
+                // While a supervisor lives it has the lock, and delivers by itself.
+                let lock = try folder.lock()
+                receipts.append((id, try settle(folder).source))
+                _ = consume lock
+            } catch let error as SystemError where error.isInUse {
+                continue
+            } catch {
+                Log.error("\(id): \(AgentError(error).message)")
+            }
+        }
+        return receipts
+    }
+
+    /// The sessions whose person or device is no longer on the roll.
+    func disabled(by roll: Roll) throws -> [SessionID] {
+        try all().filter { id in
+            do {
+                return roll.person(withDevice: try home.folder(of: id).terms().device) == nil
+            } catch {
+                return false  // it ended meanwhile, or `pendingReceipts` will say what is wrong with it
+            }
+        }
+    }
+
+    /// The broker has a receipt.
+    func receiptStored(_ id: SessionID) throws {
+        let folder = home.folder(of: id)
+        guard children[id] == nil, try folder.receipt() != nil else { return }
+        try folder.remove()
+    }
+
+    /// The receipt of a session without a supervisor.
+    private func settle(_ folder: SessionFolder) throws -> Signed<ReceiptStatement> {
+        if let receipt = try folder.receipt() { return receipt }
+        let terms = try folder.terms()
+        var end = SessionEnd(reason: .failed)
+        let group = terms.group.map { ControlGroup(existing: $0) }
+        if terms.bootID == (try BootClock.bootID()) {
+            end.detail = "The session's supervisor ended unexpectedly."
+            // No process has this number, so nothing hangs below it: group and environment tell who is left.
+            end.processes = SessionProcesses(of: .max, session: terms.id.description, group: group).end()
+        } else {
+            end.detail = "The machine went down."
+        }
+        let receipt = try terms.receipt(of: end, by: identity, key: key, at: .now)
+        try folder.save(receipt)
+        // An empty directory is left when this fails, and the next session of this name removes it.
+        try? group?.remove()
+        Log.warning("\(terms.id): \(end.detail) \(end.processes.killed) processes killed, \(end.processes.left.count) left")
+        return receipt
+    }
+
+    private func forget(_ terms: SessionTerms, _ folder: SessionFolder) {
+        do {
+            if folder.exists { try folder.remove() }
+            if let path = terms.group { try ControlGroup(existing: path).remove() }
+        } catch {
+            Log.warning("\(terms.id): \(AgentError(error).message)")
+        }
+    }
+}
+
+extension SystemError {
+    /// Another process holds the lock.
+    var isInUse: Bool {
+        if case .inUse = refusal { true } else { false }
+    }
+}
