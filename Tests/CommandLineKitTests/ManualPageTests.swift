@@ -17,11 +17,11 @@ struct ManualPageTests {
 
     @Test func `the page names every command, parameter and status`() {
         for text in [
-            ".Dd March 1, 2026\n.Dt STINT 1\n", ".Ss stint policy check\n", ".Fl \\-reason Ar TEXT\n",
-            ".It Fl r , Fl \\-reason Ar TEXT\n", ".Op Fl \\-for Ar DURATION\n", ".Fl \\- Ar CMD ...\n", ".It 3\n",
-            ".It Ev STINT_HOME\n", ".Ed\n.Pp\nSee how busy", ".It Pa /etc/stint\n",
+            ".Dd March 1, 2026\n.Dt STINT 1\n", ".Ss stint policy check\n", ".Fl -reason Ar TEXT\n",
+            ".It Fl r , Fl -reason Ar TEXT\n", ".Op Fl -for Ar DURATION\n", ".Fl - Ar CMD ...\n", ".It 3\n",
+            ".It Ev STINT_HOME\n", ".Ed\n.Pp\nSee who has", ".It Pa /etc/stint\n",
         ] {
-            #expect(page.replacing("Fl -", with: "Fl \\-").contains(text), "\(text)")
+            #expect(page.contains(text), "\(text)")
         }
         #expect(!page.contains("__"))
     }

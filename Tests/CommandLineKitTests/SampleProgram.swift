@@ -49,8 +49,7 @@ struct ExecCommand: Command {
             .positional("node", value: "NODE", completes: .nodes, help: "The node."),
             .option("reason", value: "TEXT", help: "Why you need it."),
             .rest("command", value: "CMD", help: "The command to run."),
-        ],
-        examples: [.init("stint exec web1 -- uptime", "See how busy the node is.")])
+        ])
     let text: String
 
     init(_ values: ParsedValues) throws(UsageError) {
@@ -69,7 +68,8 @@ struct ShowCommand: Command {
         parameters: [
             .positional("first", value: "ID", completes: .requests, help: "A request."),
             .positional("more", value: "ID", .any, completes: .sessions, help: "More of them."),
-        ])
+        ],
+        examples: [.init("stint show r-123456", "See who has voted.")])
     let text: String
 
     init(_ values: ParsedValues) throws(UsageError) {
