@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Access
+package import Evidence
+import Protocol
+import StrictJSON
+
+/// A grant, as the broker lists it. Nothing is decided by it: the node decides on the signed evidence.
+package struct GrantView: Sendable {
+    package let id: GrantID
+    package let state: Grant.State
+    package let nodes: Set<String>
+    package let capabilities: Set<String>
+    package let runAs: String
+    package let notAfter: Timestamp?
+    package let requestDigest: Digest
+    package let answer: Answer
+
+    package init(_ answer: Answer) throws {
+        id = try GrantID(try answer.text("id"))
+        let stateText = try answer.text("state")
+        guard let state = Grant.State(rawValue: stateText) else {
+            throw ClientError.unclearAnswer("a grant is in the unknown state `\(stateText)`")
+        }
+        self.state = state
+        nodes = Set(answer.texts("nodes"))
+        capabilities = Set(answer.texts("capabilities"))
+        runAs = try answer.text("runAs")
+        notAfter = answer.time("notAfter")
+        guard let digest = Digest(hex: try answer.text("requestDigest")), RequestID(digest: digest.bytes).sibling() == id else {
+            throw ClientError.unclearAnswer("grant \(id) does not belong to its request")
+        }
+        requestDigest = digest
+        self.answer = answer
+    }
+
+    /// Whether a session of this kind could be opened under it.
+    package func covers(_ use: GrantUse, at now: Timestamp) -> Bool {
+        switch state {
+        case .ready: break
+        case .active: guard let notAfter, now < notAfter else { return false }
+        case .ending, .ended, .lapsed, .cancelled: return false
+        }
+        return nodes.contains(use.node.text) && capabilities.contains(use.capability.rawValue)
+            && (use.runAs.map { $0.text == runAs } ?? true)
+    }
+}
+
+/// What a session needs a grant for.
+package struct GrantUse: Sendable, Equatable {
+    package let node: NodeName
+    package let capability: Capability
+    /// nil: whoever the grant names.
+    package let runAs: RunAsName?
+
+    package init(node: NodeName, capability: Capability, runAs: RunAsName?) {
+        self.node = node
+        self.capability = capability
+        self.runAs = runAs
+    }
+
+    /// The grant to use: an active one before one that would have to be started, then the one that lasts longest.
+    package func choose(among grants: [GrantView], at now: Timestamp) -> GrantView? {
+        grants.filter { $0.covers(self, at: now) }.max { left, right in
+            if (left.state == .active) != (right.state == .active) { return right.state == .active }
+            return (left.notAfter?.milliseconds ?? 0, right.id) < (right.notAfter?.milliseconds ?? 0, left.id)
+        }
+    }
+}
+
+extension Operator {
+    package func grants(scope: String = "mine", state: String? = nil) throws -> [GrantView] {
+        var query: [(name: String, value: String)] = [("scope", scope)]
+        if let state { query.append(("state", state)) }
+        return try Answer(try broker.get(Route.grants, query)).items().map { try GrantView($0) }
+    }
+
+    package func grant(_ id: GrantID) throws -> GrantView {
+        try GrantView(Answer(try broker.get("\(Route.grants)/\(id)")))
+    }
+
+    /// The signed activation of a grant, started now if it was not yet.
+    package func activation(of grant: GrantView) throws -> Signed<ActivationStatement> {
+        if grant.state == .ready { return try activate(grant) }
+        guard let stored = grant.answer.json["activation"], stored != .null else {
+            throw ClientError.grantNotUsable(grant.id.description, state: grant.state.rawValue)
+        }
+        let signed = try Signed<ActivationStatement>(try SignedText(stored))
+        guard signed.value.root == identity.root, signed.value.request == grant.requestDigest else {
+            throw EvidenceError.doesNotBelong(type: ActivationStatement.type, to: "grant")
+        }
+        return signed
+    }
+
+    private func activate(_ grant: GrantView) throws -> Signed<ActivationStatement> {
+        let statement = ActivationStatement(
+            root: identity.root, request: grant.requestDigest, person: identity.person,
+            nonce: try Evidence.Random.nonce(), at: .now())
+        let signed = try statement.signed(with: key.signing)
+        do {
+            _ = try broker.post(Route.activations, signed.source)
+            return signed
+        } catch let problem as Problem where problem.code == "grant.already-active" {
+            return try activation(of: try self.grant(grant.id))  // another command of ours was faster
+        }
+    }
+}

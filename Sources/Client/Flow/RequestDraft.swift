@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Access
+import Evidence
+
+/// A request as a person types it: what is left out comes from the entitlement that fits.
+package struct RequestDraft: Sendable, Equatable {
+    package var selector: Selector
+    package var reason: String
+    /// nil: an hour, or less where the entitlement allows less.
+    package var duration: Duration?
+    /// nil: the entitlement's first.
+    package var runAs: RunAsName?
+    /// nil: of shell and exec, all that the entitlement allows.
+    package var capabilities: Set<Capability>?
+    package var entitlement: EntitlementName?
+
+    package init(
+        selector: Selector, reason: String, duration: Duration? = nil, runAs: RunAsName? = nil,
+        capabilities: Set<Capability>? = nil, entitlement: EntitlementName? = nil
+    ) {
+        self.selector = selector
+        self.reason = reason
+        self.duration = duration
+        self.runAs = runAs
+        self.capabilities = capabilities
+        self.entitlement = entitlement
+    }
+
+    /// A draft with everything that was left out, and the entitlement that covers it.
+    package struct Complete: Sendable, Equatable {
+        package let entitlement: Entitlement
+        package let charterVersion: Int64
+        package let selector: Selector
+        package let capabilities: Set<Capability>
+        package let runAs: RunAsName
+        package let duration: Duration
+        package let reason: String
+        /// The nodes it is about now.
+        package let nodes: [Node]
+    }
+
+    /// Decides with the function that the broker asks too, so that a refusal comes in the same words.
+    package func complete(for person: Person, in directory: Directory) throws(Refusal) -> Complete {
+        guard let charter = directory.charter else { throw .noCharter }
+        let chosen = try choose(for: person, charter.policy, in: directory)
+        let possible: Set<Capability> = [.shell, .exec]
+        let ask = Entitlement.Ask(
+            person: person, selector: selector, capabilities: capabilities ?? possible.intersection(chosen.capabilities),
+            runAs: runAs, duration: duration ?? min(Policy.Defaults.duration, chosen.maximumDuration), reason: reason)
+        if let refusal = chosen.refusal(of: ask, in: directory) { throw refusal }
+        guard let user = runAs ?? chosen.runAs.first else { throw .entitlementGone(chosen.name) }
+        return Complete(
+            entitlement: chosen, charterVersion: charter.version, selector: selector, capabilities: ask.capabilities,
+            runAs: user, duration: ask.duration, reason: reason, nodes: chosen.coveredNodes(of: ask, in: directory))
+    }
+
+    /// What is left open asks for the least, so that it decides nothing about which entitlement fits.
+    private func choose(for person: Person, _ policy: Policy, in directory: Directory) throws(Refusal) -> Entitlement {
+        let least = { (capabilities: Set<Capability>) in
+            Entitlement.Ask(
+                person: person, selector: self.selector, capabilities: capabilities, runAs: self.runAs,
+                duration: self.duration ?? .seconds(1), reason: self.reason)
+        }
+        if let capabilities { return try policy.choose(for: least(capabilities), wanted: entitlement, in: directory) }
+        do throws(Refusal) {
+            return try policy.choose(for: least([.shell]), wanted: entitlement, in: directory)
+        } catch .capabilityNotAllowed {
+            return try policy.choose(for: least([.exec]), wanted: entitlement, in: directory)
+        }
+    }
+}
+
+extension RequestDraft.Complete {
+    /// The people who may fill a seat of this request, by seat. Never the requester.
+    package func deciders(besides requester: PersonName, in directory: Directory) -> [(seat: Seat, people: [PersonName])] {
+        Seats.holders(of: entitlement.seats, besides: requester, in: directory)
+    }
+}
+
+/// Who may decide.
+package enum Seats {
+    package static func holders(
+        of seats: [Seat], besides requester: PersonName, in directory: Directory
+    ) -> [(seat: Seat, people: [PersonName])] {
+        let others = directory.people.values.filter { $0.isEnabled && $0.name != requester }
+        return seats.map { seat in (seat, others.filter { seat.includes($0) }.map(\.name).sorted()) }
+    }
+}
+
+extension Operator {
+    /// Completes a draft, signs it and hands it in.
+    package func request(_ draft: RequestDraft) throws -> (complete: RequestDraft.Complete, answer: Answer) {
+        try synchronise()
+        let complete = try draft.complete(for: try me(), in: directory)
+        let statement = RequestStatement(
+            root: identity.root, person: identity.person, entitlement: complete.entitlement.name,
+            charterVersion: complete.charterVersion, selector: complete.selector, capabilities: complete.capabilities,
+            runAs: complete.runAs, duration: complete.duration, reason: complete.reason, rollNumber: roll.number,
+            nonce: try Evidence.Random.nonce(), at: .now())
+        let signed = try statement.signed(with: key.signing)
+        let answer = try ask(signed)
+        return (complete, answer)
+    }
+}
