@@ -1,3 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-print("not built yet")
+import Client
+import Glibc
+
+exit(ClientProgram.run(Array(CommandLine.arguments.dropFirst())))

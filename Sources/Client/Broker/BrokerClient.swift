@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: talks to the pinned broker only. What it answers is news, never authority: signatures are checked by the
+// caller, against its own roll.
+
+package import Access
+package import Evidence
+import Protocol
+package import StrictJSON
+package import Transport
+
+/// The broker's API, as this operator sees it. Owned by one thread; calls wait.
+package final class BrokerClient {
+    private let http: HTTPClient
+
+    private static let answerTime: Duration = .seconds(15)
+    /// Lists carry up to 1000 objects with their signed bytes.
+    private static let limits = JSONLimits(bytes: 64 * 1024 * 1024)
+
+    /// - Parameters:
+    ///   - endpoint: `HOST:PORT`.
+    ///   - pin: the key that the broker must show.
+    package init(_ endpoint: String, pin: PublicKey, as key: DeviceKey) throws(TransportError) {
+        let context = try TLSContext(clientWith: key.identity, expecting: pin.bytes)
+        http = HTTPClient(try Endpoint(endpoint), context: context, timeout: Self.answerTime)
+    }
+
+    /// - Parameter wait: how long the broker may hold the answer back (a long poll).
+    package func get(
+        _ path: String, _ query: [(name: String, value: String)] = [], wait: Duration = .zero
+    ) throws -> JSONValue {
+        http.timeout = Self.answerTime + wait
+        return try Self.json(try send(HTTPRequest(path: path, query: query)))
+    }
+
+    /// Hands in a signed statement. The same bytes again are the same act.
+    package func post(_ path: String, _ statement: SignedText) throws -> JSONValue {
+        let request = HTTPRequest(
+            method: "POST", path: path, headers: ["Content-Type": "application/json"],
+            body: Array(statement.json.text.utf8))
+        http.timeout = Self.answerTime
+        return try Self.json(try send(request))
+    }
+
+    /// The bytes and headers of an answer that is not JSON.
+    package func download(_ path: String, _ query: [(name: String, value: String)]) throws -> HTTPResponse {
+        http.timeout = Self.answerTime + .seconds(30)
+        return try send(HTTPRequest(path: path, query: query))
+    }
+
+    package func openStream(_ path: String) throws -> WebSocketStream {
+        http.timeout = Self.answerTime
+        do {
+            return try http.upgrade(path: path)
+        } catch .upgradeRefused(let response) {
+            throw Self.problem(response)
+        }
+    }
+
+    private func send(_ request: HTTPRequest) throws -> HTTPResponse {
+        let response = try http.send(request)
+        guard (200..<300).contains(response.status) else { throw Self.problem(response) }
+        return response
+    }
+
+    private static func json(_ response: HTTPResponse) throws -> JSONValue {
+        do {
+            return try JSONValue(parsing: response.body, limits: limits)
+        } catch {
+            throw ClientError.unclearAnswer(error.message)
+        }
+    }
+
+    private static func problem(_ response: HTTPResponse) -> Problem {
+        // Without a readable body the status alone tells what there is to tell.
+        let body = (try? JSONValue(parsing: response.body)) ?? .null
+        return Problem(body, status: response.status)
+    }
+}

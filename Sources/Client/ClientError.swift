@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import StrictJSON
+
+/// What goes wrong in the client itself, on the operator's machine.
+package enum ClientError: Explainable, Equatable {
+    case noHome
+    case notJoined(String)
+    case alreadyJoined(String, person: String)
+    case keyDamaged(String)
+    case fileDamaged(String, what: String)
+    case otherInstallation
+    case otherBroker
+    case foundedAlready
+    case noFoundingPolicy
+    case unclearAnswer(String)
+    case wrongObject(asked: String, got: String)
+    case ledgerBehind(here: Int64, seen: Int64)
+    case ledgerForked(Int64)
+    case notFound(String)
+    case ambiguous(String, choices: [String])
+    case nothingLive
+    case needsConfirmation
+    case notConfirmed
+    case noCoveringGrant(node: String, capability: String, hint: String)
+    case requestEnded(String, state: String)
+    case grantNotUsable(String, state: String)
+    case nodeGaveUp(String)
+    case waitedTooLong(String)
+    case noRecording(String)
+
+    package var code: String {
+        switch self {
+        case .noHome: "client.no-home"
+        case .notJoined: "client.not-joined"
+        case .alreadyJoined: "client.already-joined"
+        case .keyDamaged: "client.key-damaged"
+        case .fileDamaged: "client.file-damaged"
+        case .otherInstallation: "roll.other-installation"
+        case .otherBroker: "roll.other-broker"
+        case .foundedAlready: "roll.founded-already"
+        case .noFoundingPolicy: "client.no-policy"
+        case .unclearAnswer: "broker.unclear"
+        case .wrongObject: "broker.wrong-object"
+        case .ledgerBehind: "ledger.behind"
+        case .ledgerForked: "ledger.forked"
+        case .notFound: "client.not-found"
+        case .ambiguous: "client.ambiguous"
+        case .nothingLive: "grant.not-found"
+        case .needsConfirmation: "client.needs-confirmation"
+        case .notConfirmed: "client.not-confirmed"
+        case .noCoveringGrant: "grant.none-covers"
+        case .requestEnded: "request.not-approved"
+        case .grantNotUsable: "grant.over"
+        case .nodeGaveUp: "session.not-opened"
+        case .waitedTooLong: "session.timed-out"
+        case .noRecording: "recording.not-found"
+        }
+    }
+
+    package var message: String {
+        switch self {
+        case .noHome: "There is no home directory: HOME is not set."
+        case .notJoined(let path): "This client has not joined any installation (looked in \(path))."
+        case .alreadyJoined(let path, let person): "This client has joined already, as `\(person)` (\(path))."
+        case .keyDamaged(let path): "The device key \(path) is not 64 hexadecimal digits."
+        case .fileDamaged(let path, let what): "The file \(path) is damaged: \(what)"
+        case .otherInstallation: "The broker serves the roll of another installation than the one you joined."
+        case .otherBroker: "The roll names another broker key than the one that your token named."
+        case .foundedAlready: "This installation has an administrator already; the founding token works once."
+        case .noFoundingPolicy: "The broker offers no policy to begin with."
+        case .unclearAnswer(let what): "The broker's answer cannot be used: \(what)."
+        case .wrongObject(let asked, let got): "The broker answered with `\(got)` where `\(asked)` was asked for."
+        case .ledgerBehind(let here, let seen): "The broker's ledger ends at entry \(here), and entry \(seen) was seen before."
+        case .ledgerForked(let number): "Entry \(number) of the broker's ledger is not the one that was seen before."
+        case .notFound(let text): "There is no request, grant or session `\(text)` that you may see."
+        case .ambiguous(let what, let choices): "\(what): \(choices.joined(separator: ", "))."
+        case .nothingLive: "You have no grant that could be given back."
+        case .needsConfirmation: "This needs your yes, and there is no terminal to ask you on."
+        case .notConfirmed: "Nothing was done: the answer was not yes."
+        case .noCoveringGrant(let node, let capability, _): "You have no grant for `\(capability)` on node `\(node)`."
+        case .requestEnded(let id, let state): "Request \(id) was not approved: it is \(state)."
+        case .grantNotUsable(let id, let state): "Grant \(id) cannot be used: it is \(state)."
+        case .nodeGaveUp(let what): what
+        case .waitedTooLong(let node): "Node `\(node)` did not answer the opening in time."
+        case .noRecording(let id): "Session \(id) has no recording."
+        }
+    }
+
+    package var hint: String? {
+        switch self {
+        case .noHome: "Pass --home DIR."
+        case .notJoined: "Ask an administrator for a token, then run: stint join TOKEN"
+        case .alreadyJoined: "Use another directory: --home DIR."
+        case .keyDamaged: "Restore the file from a backup, or enrol this machine again from another device of yours."
+        case .fileDamaged: "Move the file away; what can be fetched again is fetched again."
+        case .otherInstallation, .otherBroker: "Somebody may be answering in the broker's place. Do not go on; ask who runs it."
+        case .foundedAlready: "Ask that administrator: stint invite person NAME"
+        case .noFoundingPolicy: "Pass one with --policy FILE."
+        case .unclearAnswer: "The broker may be of another version: compare `stint --version` and `stint status`."
+        case .wrongObject, .ledgerBehind, .ledgerForked: "Do not rely on this broker; ask who runs it."
+        case .notFound: "`stint requests --all`, `stint grants` and `stint sessions` list what there is."
+        case .ambiguous: "Name one of them."
+        case .nothingLive: "`stint grants` lists yours."
+        case .needsConfirmation: "Look at it with `stint show`, then add --yes."
+        case .notConfirmed, .nodeGaveUp: nil
+        case .noCoveringGrant(_, _, let hint): hint
+        case .requestEnded(let id, _), .grantNotUsable(let id, _): "`stint show \(id)` tells what happened."
+        case .waitedTooLong: "`stint nodes` tells whether it is connected."
+        case .noRecording: "The session may not have begun, or its policy records best effort only."
+        }
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import Evidence
+package import CommandLineKit
+
+/// The program `stint`.
+package enum ClientProgram {
+    package static let version = "0.1.0"
+
+    /// Does what the command line asks.
+    ///
+    /// - Parameter arguments: without the program's own name.
+    /// - Returns: the exit status.
+    package static func run(_ arguments: [String]) -> Int32 {
+        program(for: arguments).main(arguments: arguments)
+    }
+
+    /// - Parameter arguments: decide only how errors are told: for people with their code at the end of the sentence.
+    package static func program(for arguments: [String]) -> Program {
+        let wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
+        return Program(
+            name: "stint", summary: "Temporary elevated access, agreed to by a second person", version: version,
+            date: "2026-11-21", discussion: discussion, nodes: nodes, exitStatuses: Failures.statuses,
+            environment: [
+                .init("STINT_HOME", "The directory to use where --home is not given."),
+                .init("XDG_CONFIG_HOME", "The directory is `stint` in here; ~/.config if not set."),
+                .init("NO_COLOR", "No colour, if set to anything."),
+            ],
+            files: [
+                .init("~/.config/stint/device.key", "The device key. Whoever has it is you."),
+                .init("~/.config/stint/identity.json", "Who you are, and which broker you trust."),
+                .init("~/.config/stint/roll.jsonl", "Who and what exists, as administrators signed it; verified here."),
+            ],
+            explain: { Failures.explain($0, showsCode: !wantsJSON) },
+            candidates: { kind, globals in Candidates.words(of: kind, home: globals.value(Parameter.home.name)) })
+    }
+
+    private static let discussion = """
+        Ask for access with a reason, have it approved by a second person, work, and give it back. Every access ends by \
+        itself, and what is left of it is told.
+        """
+
+    private static let nodes: [CommandNode] = [
+        .command(RequestCommand.self), .command(RequestsCommand.self), .command(ShowCommand.self),
+        .command(GrantsCommand.self), .command(WithdrawCommand.self), .command(DoneCommand.self),
+        .command(ApproveCommand.self), .command(DenyCommand.self), .command(RevokeCommand.self), .command(EndCommand.self),
+        .command(ShellCommand.self), .command(ExecCommand.self), .command(SessionsCommand.self),
+        .command(ReplayCommand.self),
+        .command(NodesCommand.self), .command(PeopleCommand.self), .command(WhoamiCommand.self),
+        .command(StatusCommand.self),
+        .family(
+            CommandFamily(
+                name: "ledger", group: Groups.looking, summary: "List or verify what happened",
+                commands: [LedgerListCommand.self, LedgerVerifyCommand.self], standard: LedgerListCommand.self)),
+        .command(JoinCommand.self),
+        .family(
+            CommandFamily(
+                name: "invite", group: Groups.enrolling, summary: "Make a token for a person, a node or a device",
+                commands: [InvitePersonCommand.self, InviteNodeCommand.self, InviteDeviceCommand.self])),
+        .family(
+            CommandFamily(
+                name: "disable", group: Groups.enrolling, summary: "Take a person, a node or a device away",
+                commands: [DisablePersonCommand.self, DisableNodeCommand.self, DisableDeviceCommand.self])),
+    ]
+}
+
+/// Words for completion, from this client's own copy of the roll: nothing is asked over the network.
+private enum Candidates {
+    static func words(of kind: String, home: String?) -> [String] {
+        // Completion offers nothing where anything is wrong; the command itself will say what.
+        guard let home = try? ClientHome(given: home), let identity = try? home.identity(),
+            let cache = try? RollCache(home, root: identity.root, broker: identity.pin)
+        else { return [] }
+        let directory = cache.roll.directory
+        switch kind {
+        case "nodes": return directory.nodes.values.filter(\.isEnabled).map(\.name).sorted().map(\.text)
+        case "people": return directory.people.values.filter(\.isEnabled).map(\.name).sorted().map(\.text)
+        default: return []
+        }
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import CommandLineKit
+import Protocol
+import StrictJSON
+
+struct RequestsCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "requests", group: Groups.asking, summary: "List requests",
+        parameters: [
+            .flag("to-decide", help: "Those that you may vote on. This is the default together with your own."),
+            .flag("mine", help: "Those that you made."), .flag("all", help: "All that you may see."),
+            .option(
+                "state", value: "STATE", completes: .words(AccessRequest.State.allCases.map(\.rawValue)),
+                help: "Only those in this state."),
+        ],
+        examples: [.init("stint requests --to-decide", "See what waits for your vote.")])
+
+    private let setting: CommandSetting
+    private let scopes: [String]
+    private let state: String?
+
+    init(_ values: ParsedValues) throws(UsageError) {
+        setting = CommandSetting(values)
+        let chosen = ["to-decide", "mine", "all"].filter { values.flag($0) }
+        scopes = chosen.isEmpty ? ["to-decide", "mine"] : chosen
+        state = values.value("state")
+    }
+
+    func run(in console: Console) throws -> Int32 {
+        let reader = try setting.signIn()
+        var rows: [Answer] = []
+        for scope in scopes {
+            var query: [(name: String, value: String)] = [("scope", scope)]
+            if let state { query.append(("state", state)) }
+            let known = Set(rows.compactMap { $0.optionalText("id") })
+            rows += try Answer(try reader.broker.get(Route.requests, query)).items().filter { row in
+                row.optionalText("id").map { !known.contains($0) } ?? true
+            }
+        }
+        setting.show(rows, Lists.requests(rows, now: .now()), nothing: "There is no such request.", in: console)
+        return 0
+    }
+}
+
+struct GrantsCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "grants", group: Groups.asking, summary: "List grants",
+        parameters: [
+            .flag("all", help: "All that you may see, not only yours."),
+            .option(
+                "state", value: "STATE", completes: .words(Grant.State.allCases.map(\.rawValue)),
+                help: "Only those in this state."),
+        ])
+
+    private let list: ScopedList
+
+    init(_ values: ParsedValues) throws(UsageError) { list = ScopedList(values, Route.grants) }
+
+    func run(in console: Console) throws -> Int32 {
+        try list.run("There is no such grant.", in: console) { Lists.grants($0, now: .now()) }
+    }
+}
+
+struct SessionsCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "sessions", group: Groups.working, summary: "List sessions",
+        parameters: [
+            .flag("all", help: "All that you may see, not only yours."),
+            .option(
+                "state", value: "STATE", completes: .words(Session.State.allCases.map(\.rawValue)),
+                help: "Only those in this state."),
+        ])
+
+    private let list: ScopedList
+
+    init(_ values: ParsedValues) throws(UsageError) { list = ScopedList(values, Route.sessions) }
+
+    func run(in console: Console) throws -> Int32 {
+        try list.run("There is no such session.", in: console) { Lists.sessions($0, now: .now()) }
+    }
+}
+
+struct NodesCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "nodes", group: Groups.looking, summary: "List the nodes that you may ask for")
+
+    private let setting: CommandSetting
+
+    init(_ values: ParsedValues) throws(UsageError) { setting = CommandSetting(values) }
+
+    func run(in console: Console) throws -> Int32 {
+        let rows = try Answer(try setting.signIn().broker.get(Route.nodes)).items()
+        setting.show(rows, Lists.nodes(rows, now: .now()), nothing: "There is no node that you may ask for.", in: console)
+        return 0
+    }
+}
+
+struct PeopleCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "people", group: Groups.looking, summary: "List the people, their groups and devices")
+
+    private let setting: CommandSetting
+
+    init(_ values: ParsedValues) throws(UsageError) { setting = CommandSetting(values) }
+
+    func run(in console: Console) throws -> Int32 {
+        let rows = try Answer(try setting.signIn().broker.get(Route.people)).items()
+        setting.show(rows, Lists.people(rows), nothing: "There is nobody.", in: console)
+        return 0
+    }
+}
+
+/// A list of one's own things, or of all.
+private struct ScopedList {
+    private let setting: CommandSetting
+    private let path: String
+    private let query: [(name: String, value: String)]
+
+    init(_ values: ParsedValues, _ path: String) {
+        setting = CommandSetting(values)
+        self.path = path
+        query = [("scope", values.flag("all") ? "all" : "mine")] + (values.value("state").map { [("state", $0)] } ?? [])
+    }
+
+    func run(_ nothing: String, in console: Console, _ table: ([Answer]) -> Table) throws -> Int32 {
+        let rows = try Answer(try setting.signIn().broker.get(path, query)).items()
+        setting.show(rows, table(rows), nothing: nothing, in: console)
+        return 0
+    }
+}

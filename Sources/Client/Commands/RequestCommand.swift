@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import CommandLineKit
+import StrictJSON
+
+struct RequestCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "request", group: Groups.asking, summary: "Ask for access",
+        discussion: """
+            The policy is looked at here first, on your own verified copy, and then by the broker and by every node, with \
+            the same words. What you leave out comes from the entitlement that fits best.
+            """,
+        parameters: [
+            .option(
+                "on", value: "SELECTOR", isRequired: true, completes: .nodes,
+                help: "Which nodes, as env=prod,role=db|cache, or a node's name."),
+            .duration,
+            .option("reason", "r", value: "TEXT", isRequired: true, help: "What you need it for; approvers read it."),
+            .runAs,
+            .option("capabilities", value: "A,B", help: "What you will do: shell, exec; all that is allowed if left out."),
+            .option("entitlement", value: "NAME", help: "Ask under this entitlement instead of the best that fits."),
+            .flag("wait", "w", help: "Wait until it is decided."),
+        ],
+        exitStatuses: [.init(3, "The policy refuses it, or with --wait somebody denied it.")],
+        examples: [
+            .init("stint request --on db-1 --for 30m --reason 'restore the index, INC-4711'", "Ask for half an hour."),
+            .init("stint request --on env=staging --reason 'look at the slow job' --wait", "Ask, and wait for the answer."),
+        ])
+
+    private let setting: CommandSetting
+    private let draft: RequestDraft
+    private let waits: Bool
+
+    init(_ values: ParsedValues) throws(UsageError) {
+        setting = CommandSetting(values)
+        var draft = RequestDraft(
+            selector: try values.requiredParsed("on") { text throws(Refusal) in try Selector(text) },
+            reason: values.required("reason"))
+        draft.duration = try values.parsed("for") { text throws(Refusal) in try DurationText.parse(text) }
+        draft.runAs = try values.parsed("as") { text throws(Refusal) in try RunAsName(user: text) }
+        draft.capabilities = try values.list("capabilities") { text throws(Refusal) in try Capability(text) }.map { Set($0) }
+        draft.entitlement = try values.parsed("entitlement") { text throws(Refusal) in try EntitlementName(text) }
+        self.draft = draft
+        waits = values.flag("wait")
+    }
+
+    func run(in console: Console) throws -> Int32 {
+        let requester = try setting.signIn()
+        let (complete, answer) = try requester.request(draft)
+        let report = RequestReport(complete, answer, by: requester.identity.person, in: requester.directory)
+        guard waits else {
+            setting.show(answer.json, in: console) { report.text(now: .now()) }
+            return 0
+        }
+        if !setting.json { console.errors(report.text(now: .now())) }
+        let decided = try DecisionWait(console, quiet: setting.json).wait(for: try report.id(), of: requester, from: answer)
+        setting.show(decided.json, in: console) { ObjectText.request(decided, now: .now()) }
+        return decided.optionalText("state") == AccessRequest.State.approved.rawValue ? 0 : 3
+    }
+}
+
+/// What is told about a request that was just made.
+struct RequestReport {
+    private let complete: RequestDraft.Complete
+    private let answer: Answer
+    private let deciders: [(seat: Seat, people: [PersonName])]
+
+    init(_ complete: RequestDraft.Complete, _ answer: Answer, by requester: PersonName, in directory: Directory) {
+        self.complete = complete
+        self.answer = answer
+        deciders = complete.deciders(besides: requester, in: directory)
+    }
+
+    func id() throws -> RequestID { try RequestID(try answer.text("id")) }
+
+    func text(now: Timestamp) -> String {
+        let id = shown(answer.optionalText("id") ?? "?")
+        var fields = FieldList()
+        fields.add("on", "\(complete.selector): \(ObjectText.names(complete.nodes.map(\.name.text)))")
+        fields.add("run as", complete.runAs.text)
+        fields.add("may", complete.capabilities.sorted().map(\.rawValue).joined(separator: ", "))
+        fields.add("for", DurationText.format(complete.duration))
+        fields.add("entitlement", complete.entitlement.name.text)
+        fields.add("may decide", each: deciders.map { row in
+            "\(row.seat.count) of \(row.people.map(\.text).joined(separator: ", "))"
+        })
+        fields.add("decide before", ObjectText.deadline(answer, "decideBefore", now: now))
+        return """
+            Request \(id): \(shown(answer.optionalText("state") ?? "?"))
+            \(fields.text)Next: they run `stint approve \(id)`; you see the answer with `stint show \(id)`.
+
+            """
+    }
+}
+
+/// Waits for a decision and says so once, on a terminal's error stream.
+struct DecisionWait {
+    private let console: Console
+    private let isQuiet: Bool
+
+    init(_ console: Console, quiet: Bool) {
+        self.console = console
+        isQuiet = quiet
+    }
+
+    func wait(for id: RequestID, of requester: Operator, from first: Answer) throws -> Answer {
+        var votesSeen = -1
+        return try requester.waitForDecision(on: id, from: first) { answer in
+            let votes = answer.objects("votes")
+            guard !isQuiet, votes.count != votesSeen else { return }
+            votesSeen = votes.count
+            let voters = votes.compactMap { $0.optionalText("person") }
+            let soFar = voters.isEmpty ? "" : " Approved so far by \(shown(voters.joined(separator: ", ")))."
+            console.errors("Waiting for the decision on \(id).\(soFar) Ctrl-C stops waiting and leaves the request.\n")
+        }
+    }
+}

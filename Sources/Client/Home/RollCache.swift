@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: every entry is verified when it comes in and again when it is read, down to the root that this client pinned.
+// The cache only grows: a broker that serves less or something else than was seen here is refused (P1).
+
+package import Access
+package import Evidence
+import Posix
+import StrictJSON
+
+/// This client's own copy of the roll: one entry a line, as it was signed.
+package struct RollCache {
+    package private(set) var roll: Roll
+    private var lines: [UInt8]
+    private let path: String
+    private let pin: (root: Digest, broker: PublicKey)
+
+    private static let maximumBytes = 256 * 1024 * 1024
+
+    /// Reads what is there; an absent file is an empty roll.
+    package init(_ home: ClientHome, root: Digest, broker: PublicKey) throws {
+        path = home.rollPath
+        pin = (root, broker)
+        roll = Roll()
+        lines = []
+        let stored = try home.read(path, maximumBytes: Self.maximumBytes) ?? []
+        for (index, line) in stored.split(separator: UInt8(ascii: "\n")).enumerated() {
+            do {
+                try add(try SignedText(try JSONValue(parsing: Array(line), limits: JSONLimits(bytes: 1024 * 1024))))
+            } catch {
+                throw ClientError.fileDamaged(path, what: "line \(index + 1): \(Failures.message(of: error))")
+            }
+        }
+    }
+
+    /// Appends entries that the broker served, and keeps them.
+    ///
+    /// - Throws: an ``EvidenceError``; the entries before the bad one stay.
+    package mutating func append(_ entries: [SignedText]) throws {
+        guard !entries.isEmpty else { return }
+        let before = roll.number
+        do {
+            for entry in entries { try add(entry) }
+        } catch {
+            if roll.number > before { try save() }
+            throw error
+        }
+        try save()
+    }
+
+    /// Compares with the end of the roll that the broker says it has.
+    ///
+    /// - Returns: whether there is more to fetch.
+    /// - Throws: `roll.behind`, `roll.forked`.
+    package func compare(number: Int64, head: String) throws(EvidenceError) -> Bool {
+        guard number >= roll.number else { throw .rollBehind(here: number, needed: roll.number) }
+        if number == roll.number, head != roll.head.hex { throw .rollForked(number) }
+        return number > roll.number
+    }
+
+    private mutating func add(_ entry: SignedText) throws {
+        var next = roll
+        try next.append(entry)
+        if roll.number == 0 {
+            guard next.root == pin.root else { throw ClientError.otherInstallation }
+            guard next.broker == pin.broker else { throw ClientError.otherBroker }
+        }
+        roll = next
+        lines += Array(entry.json.text.utf8)
+        lines.append(UInt8(ascii: "\n"))
+    }
+
+    /// Replaces the file, unless another command of the same person has written more meanwhile.
+    private func save() throws {
+        // What cannot be read is replaced: `init` has read it a moment ago.
+        let stored = (try? DurableFile.read(path, maximumBytes: Self.maximumBytes)) ?? []
+        guard stored.count < lines.count else { return }
+        try DurableFile.writeAtomically(lines, to: path)
+    }
+}

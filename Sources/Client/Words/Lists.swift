@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import CommandLineKit
+
+/// Lists for people.
+enum Lists {
+    static func requests(_ rows: [Answer], now: Timestamp) -> Table {
+        var table = Table([
+            .init("ID"), .init("STATE"), .init("WHO"), .init("ON", isFlexible: true), .init("AS"), .init("FOR"),
+            .init("TIME"), .init("REASON", isFlexible: true),
+        ])
+        for row in rows {
+            let isPending = row.optionalText("state") == "pending"
+            table.add([
+                cell(row, "id"), state(row), cell(row, "requester"), cell(row, "selector"), cell(row, "runAs"),
+                .init(ObjectText.seconds(row, "duration") ?? ""), time(row, isPending ? "decideBefore" : "createdAt", now),
+                cell(row, "reason"),
+            ])
+        }
+        return table
+    }
+
+    static func grants(_ rows: [Answer], now: Timestamp) -> Table {
+        var table = Table([
+            .init("ID"), .init("STATE"), .init("HOLDER"), .init("NODES", isFlexible: true), .init("AS"), .init("MAY"),
+            .init("TIME"),
+        ])
+        for row in rows {
+            let key: String
+            switch row.optionalText("state") {
+            case "ready": key = "activateBefore"
+            case "active": key = "notAfter"
+            default: key = "endedAt"
+            }
+            table.add([
+                cell(row, "id"), state(row), cell(row, "holder"), .init(ObjectText.names(row.texts("nodes"))),
+                cell(row, "runAs"), .init(row.texts("capabilities").joined(separator: ",")), time(row, key, now),
+            ])
+        }
+        return table
+    }
+
+    static func sessions(_ rows: [Answer], now: Timestamp) -> Table {
+        var table = Table([
+            .init("ID"), .init("STATE"), .init("WHO"), .init("NODE"), .init("AS"), .init("KIND"), .init("STARTED"),
+            .init("END", isFlexible: true), .init("COMMAND", isFlexible: true),
+        ])
+        for row in rows {
+            table.add([
+                cell(row, "id"), state(row), cell(row, "person"), cell(row, "node"), cell(row, "runAs"),
+                cell(row, "capability"), time(row, "startedAt", now), cell(row, "endReason"),
+                .init(CommandText.shown(row.texts("command")) ?? ""),
+            ])
+        }
+        return table
+    }
+
+    static func nodes(_ rows: [Answer], now: Timestamp) -> Table {
+        var table = Table([
+            .init("NODE"), .init("STATE"), .init("SEEN"), .init("TAGS", isFlexible: true), .init("AGENT"),
+        ])
+        for row in rows {
+            let tags = row.pairs("tags").map { $0.key + "=" + $0.value }.joined(separator: ",")
+            table.add([cell(row, "name"), state(row), time(row, "lastSeen", now), .init(tags), cell(row, "agentVersion")])
+        }
+        return table
+    }
+
+    static func people(_ rows: [Answer]) -> Table {
+        var table = Table([
+            .init("PERSON"), .init("STATE"), .init("GROUPS", isFlexible: true), .init("DEVICES", isFlexible: true),
+            .init("ADMINISTRATOR"),
+        ])
+        for row in rows {
+            let devices = row.objects("devices").map { device in
+                "\(device.optionalText("label") ?? "?")\(device.optionalText("state") == "disabled" ? " (disabled)" : "")"
+            }
+            table.add([
+                cell(row, "name"), state(row), .init(row.texts("groups").joined(separator: ",")),
+                .init(devices.joined(separator: ", ")), .init(row.bool("administrator") ? "yes" : ""),
+            ])
+        }
+        return table
+    }
+
+    static func ledger(_ rows: [Answer]) -> Table {
+        var table = Table([
+            .init("NUMBER", .trailing), .init("AT"), .init("EVENT"), .init("SUBJECT"), .init("ACTOR"),
+            .init("MORE", isFlexible: true),
+        ])
+        for row in rows {
+            table.add([
+                .init(String(row.optionalInteger("number") ?? 0)), .init(row.time("at").map(TimeText.local) ?? ""),
+                cell(row, "event"), cell(row, "subject"), cell(row, "actor"), cell(row, "body"),
+            ])
+        }
+        return table
+    }
+
+    private static func cell(_ row: Answer, _ key: String) -> Table.Cell { .init(row.optionalText(key) ?? "") }
+
+    private static func time(_ row: Answer, _ key: String, _ now: Timestamp) -> Table.Cell {
+        .init(row.time(key).map { TimeText.relative($0, now: now) } ?? "")
+    }
+
+    private static func state(_ row: Answer) -> Table.Cell {
+        let text = row.optionalText("state") ?? ""
+        let emphasis: Emphasis? =
+            switch text {
+            case "pending", "ready", "opening", "ending", "detached", "disconnected": .yellow
+            case "approved", "active", "live", "connected": .green
+            case "denied", "disabled": .red
+            default: nil
+            }
+        return .init(text, emphasis)
+    }
+}
