@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import Posix
 import Synchronization
 import Testing
@@ -57,6 +58,10 @@ struct EventLoopTests {
         let fired = try Promise<Void>()
         try Thread.start("loop") { loop.run() }
         loop.schedule(after: .seconds(3600)) {}
+        let isRunning = try Promise<Void>()
+        loop.submit { isRunning.fulfil(()) }
+        try isRunning.wait()
+        _ = poll(nil, 0, 20)  // it sleeps by now; if not, the test proves less, but still passes
         loop.schedule(after: .milliseconds(10)) { fired.fulfil(()) }
         try fired.wait()
         loop.stop()

@@ -66,6 +66,45 @@ struct TLSPair {
     }
 }
 
+/// Two of our own connections with their handshake done, whose bytes pass through the test's hands.
+final class TLSWire {
+    let server: TLSConnection
+    let client: TLSConnection
+    private let serverWire: Int32
+    private let clientWire: Int32
+
+    init() throws {
+        let (serverEnd, clientEnd): (Int32, Int32)
+        (serverWire, serverEnd) = try makeSocketPair()
+        (clientWire, clientEnd) = try makeSocketPair()
+        let (one, other) = (try makeIdentity(), try makeIdentity())
+        server = try TLSConnection(TLSContext(serverWith: one), adopting: serverEnd)
+        client = try TLSConnection(TLSContext(clientWith: other, expecting: one.publicKey), adopting: clientEnd)
+        _ = try client.handshake()
+        giveToServer(takeFromClient())
+        _ = try server.handshake()
+        write(take(from: serverWire), to: clientWire)
+        guard try client.handshake() == .done else { throw TestError("handshake") }
+        giveToServer(takeFromClient())
+        guard try server.handshake() == .done else { throw TestError("handshake") }
+    }
+
+    deinit { _ = (close(serverWire), close(clientWire)) }
+
+    func takeFromClient() -> [UInt8] { take(from: clientWire) }
+    func giveToServer(_ bytes: [UInt8]) { write(bytes, to: serverWire) }
+
+    private func take(from wire: Int32) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        let count = read(wire, &buffer, buffer.count)
+        return Array(buffer.prefix(max(0, count)))
+    }
+
+    private func write(_ bytes: [UInt8], to wire: Int32) {
+        _ = Glibc.write(wire, bytes, bytes.count)
+    }
+}
+
 extension TLSConnection {
     func read(maximum: Int = 16 * 1024) throws -> (outcome: ReadOutcome, bytes: [UInt8]) {
         var buffer = [UInt8](repeating: 0, count: maximum)

@@ -106,21 +106,32 @@ struct TLSTests {
     }
 
     @Test func `a record with a flipped bit ends the connection`() throws {
-        let (toServer, serverEnd) = try makeSocketPair()
-        let (toClient, clientEnd) = try makeSocketPair()
-        let (one, other) = (try makeIdentity(), try makeIdentity())
-        let server = try TLSConnection(TLSContext(serverWith: one), adopting: serverEnd)
-        let client = try TLSConnection(TLSContext(clientWith: other, expecting: one.publicKey), adopting: clientEnd)
-        defer { _ = (close(toServer), close(toClient)) }
-        for _ in 0..<4 {
-            _ = try? client.handshake()
-            carry(from: toClient, to: toServer)
-            _ = try? server.handshake()
-            carry(from: toServer, to: toClient)
-        }
-        #expect(try client.write([1, 2, 3]) == .bytes(3))
-        carry(from: toClient, to: toServer, flipping: 7)
-        #expect(throws: TransportError.self) { try server.read() }
+        let wire = try TLSWire()
+        #expect(try wire.client.write([1, 2, 3]) == .bytes(3))
+        var record = wire.takeFromClient()
+        record[7] ^= 1
+        wire.giveToServer(record)
+        #expect(throws: TransportError.self) { try wire.server.read() }
+    }
+
+    @Test func `half a record is not pending, or its reader would spin`() throws {
+        let wire = try TLSWire()
+        _ = try wire.client.write([1, 2, 3])
+        let record = wire.takeFromClient()
+        wire.giveToServer(Array(record.prefix(10)))
+        #expect(try wire.server.read().outcome == .wouldBlock)
+        #expect(!wire.server.hasPending)
+        wire.giveToServer(Array(record.dropFirst(10)))
+        #expect(try wire.server.read().bytes == [1, 2, 3])
+    }
+
+    @Test func `a record that is sent twice ends the connection`() throws {
+        let wire = try TLSWire()
+        _ = try wire.client.write([1, 2, 3])
+        let record = wire.takeFromClient()
+        wire.giveToServer(record + record)
+        #expect(try wire.server.read().bytes == [1, 2, 3])
+        #expect(throws: TransportError.self) { try wire.server.read() }
     }
 
     @Test func `a failed connection leaves nothing behind for the next one on the thread`() throws {
@@ -157,14 +168,6 @@ struct TLSTests {
             do throws(TransportError) { isDone = try connection.handshake() == .done } catch { return error }
         }
         return isDone ? nil : .timedOut(doing: "a test's handshake")
-    }
-
-    private func carry(from source: Int32, to destination: Int32, flipping position: Int? = nil) {
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        let count = read(source, &buffer, buffer.count)
-        guard count > 0 else { return }
-        if let position { buffer[position] ^= 1 }
-        _ = write(destination, buffer, count)
     }
 }
 
