@@ -34,10 +34,10 @@ struct InitCommand: Command {
 
     func run(in console: Console) throws -> Int32 {
         if isRenewal {
-            console.output(try BrokerSetup.renewToken(home))
+            console.output(try BrokerSetup.renewToken(home) + "\n")
         } else {
-            console.output(try BrokerProgram.initialise(home, address: address, policyFile: policy ?? "/etc/stint/policy.json5"))
-            console.errors("Made the home \(home.path). The first administrator joins with: stint join TOKEN")
+            console.output(try BrokerProgram.initialise(home, address: address, policyFile: policy ?? "/etc/stint/policy.json5") + "\n")
+            console.errors("Made the home \(home.path). The first administrator joins with: stint join TOKEN\n")
         }
         return 0
     }

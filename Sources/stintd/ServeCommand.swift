@@ -45,7 +45,7 @@ struct SweepCommand: Command {
     }
 
     func run(in console: Console) throws -> Int32 {
-        try BrokerProgram.sweep(home, once: isOnce) { console.output($0) }
+        try BrokerProgram.sweep(home, once: isOnce) { console.output($0 + "\n") }
         return 0
     }
 }
