@@ -3,9 +3,13 @@
 // constant here. No decisions are made in this file.
 #pragma once
 // As in CLinux: the system headers must say the same in each module, or a target cannot import two of them.
+#include <sys/resource.h>
+#include <sys/select.h>
+#undef _FEATURES_H
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
+#include <features.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
