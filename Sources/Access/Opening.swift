@@ -77,6 +77,8 @@ extension Opening {
             throw .activationDeadlinePassed(request.id.sibling(), deadline)
         }
         try checkFreshness(at: now)
+        // A clock that starts later ends later: an activation dated ahead would prolong the grant.
+        guard activation.at <= now + Self.freshness else { throw .clockDisagrees(signed: activation.at, here: now) }
         let notAfter = activation.at + min(grant.duration, rules.maximumDuration)
         guard now < notAfter else { throw .grantOver(request.id.sibling(), .ended, .expired) }
         return Lease(

@@ -12,7 +12,7 @@ package enum HumanText {
     ///   ``Refusal/reasonHasControl(_:)``
     package static func check(reason text: String, minimum: Int) throws(Refusal) {
         try check(text)
-        let visible = text.unicodeScalars.count { !$0.properties.isWhitespace }
+        let visible = text.unicodeScalars.count { !$0.properties.isWhitespace && $0 != "\u{2800}" }  // blank Braille
         guard visible >= minimum else { throw .reasonTooShort(visible, minimum: minimum) }
     }
 
@@ -24,7 +24,8 @@ package enum HumanText {
     private static func isForbidden(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
-        default: false
+        // Fillers and variation selectors show nothing; only the two that choose between text and picture are in use.
+        default: scalar.properties.isDefaultIgnorableCodePoint && scalar != "\u{FE0E}" && scalar != "\u{FE0F}"
         }
     }
 }

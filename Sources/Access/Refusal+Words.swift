@@ -61,7 +61,7 @@ extension Refusal {
         case .sessionNotOpen(let id): "Session \(id) is not in a state for that."
         case .mayNotEnd(let subject): "You may not end \(subject)."
         case .clockDisagrees(let signed, let here):
-            "The clocks disagree: the opening was signed at \(signed), and here it is \(here)."
+            "The clocks disagree: this was signed at \(signed), and here it is \(here)."
         case .notYetDue(let subject): "It is too early for that on \(subject)."
         }
     }
