@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import Evidence
+import Posix
+import Testing
+
+@testable import Agent
+
+/// A lease of ten minutes that began at ``Installation/start``, and the memory of one node.
+private struct Memory {
+    let directory: TemporaryDirectory
+    let lease: Lease
+    let request: Digest
+
+    static let boot: Int64 = 5_000_000_000_000
+    static let minute: Int64 = 60_000_000_000
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        let installation = try Installation()
+        let evidence = try EvidencePlan(installation).evidence()
+        lease = try evidence.decide(with: installation.roll, at: Installation.start)
+        request = evidence.request.digest
+    }
+
+    var grants: GrantMemory { GrantMemory(directory.path) }
+
+    func deadline(wall: Timestamp = Installation.start, boot: Int64 = boot, bootID: String = "a", version: Int64 = 1) throws -> Int64 {
+        try grants.deadline(
+            of: lease, version: version, request: request,
+            at: GrantMemory.Moment(wall: wall, boot: boot, bootID: bootID))
+    }
+}
+
+@Suite struct GrantMemoryTests {
+    @Test func `at first sight the grant has what the wall clock leaves of it`() throws {
+        let memory = try Memory()
+        #expect(try memory.deadline(wall: Installation.start + .seconds(240)) == Memory.boot + 6 * Memory.minute)
+    }
+
+    @Test func `a wall clock that is behind gives no more than was granted`() throws {
+        let memory = try Memory()
+        #expect(try memory.deadline(wall: Installation.start - .seconds(50)) == Memory.boot + 10 * Memory.minute)
+    }
+
+    @Test func `a wall clock set back later does not prolong a grant`() throws {
+        let memory = try Memory()
+        let first = try memory.deadline()
+        let later = Memory.boot + 4 * Memory.minute
+        #expect(try memory.deadline(wall: Installation.start, boot: later) == first)
+    }
+
+    @Test func `a wall clock set forward later cuts a grant, and back again does not give it back`() throws {
+        let memory = try Memory()
+        _ = try memory.deadline()
+        let cut = try memory.deadline(wall: Installation.start + .seconds(540))
+        #expect(cut == Memory.boot + Memory.minute)
+        #expect(try memory.deadline() == cut)
+    }
+
+    @Test func `after a reboot the wall clock counts again`() throws {
+        let memory = try Memory()
+        _ = try memory.deadline()
+        let after = try memory.deadline(wall: Installation.start + .seconds(300), boot: 7, bootID: "b")
+        #expect(after == 7 + 5 * Memory.minute)
+    }
+
+    @Test func `a grant whose time is up on the boot clock is over whatever the wall clock says`() throws {
+        let memory = try Memory()
+        let end = try memory.deadline()
+        #expect(try memory.deadline(boot: end - 1) == end)
+        #expect(refusal { _ = try memory.deadline(boot: end) } == "grant.over")
+    }
+
+    @Test func `a grant that ended is over for good`() throws {
+        let memory = try Memory()
+        _ = try memory.deadline()
+        try memory.grants.markEnded(memory.request, .revoked)
+        #expect(refusal { _ = try memory.deadline() } == "grant.over")
+        #expect(refusal { _ = try memory.deadline(boot: 7, bootID: "b") } == "grant.over")
+    }
+
+    @Test func `a grant may be marked as ended before it was seen`() throws {
+        let memory = try Memory()
+        try memory.grants.markEnded(memory.request, .released)
+        #expect(refusal { _ = try memory.deadline() } == "grant.over")
+    }
+
+    @Test func `an older version of a lease than one seen is refused`() throws {
+        let memory = try Memory()
+        _ = try memory.deadline(version: 2)
+        #expect(refusal { _ = try memory.deadline(version: 1) } == "lease.outdated")
+        #expect(refusal { _ = try memory.deadline(version: 2) } == "accepted")
+    }
+
+    @Test func `a damaged memory refuses the grant`() throws {
+        let memory = try Memory()
+        _ = try memory.deadline()
+        try DurableFile.writeAtomically(Array("{}".utf8), to: memory.directory.path + "/" + memory.request.hex + ".json")
+        #expect(refusal { _ = try memory.deadline() } == "agent.home-damaged")
+    }
+
+    @Test func `an ended grant is remembered for 90 days after its time`() throws {
+        let memory = try Memory()
+        _ = try memory.deadline()
+        try memory.grants.markEnded(memory.request, .revoked)
+        try memory.grants.clean(at: memory.lease.notAfter + .seconds(90 * 86_400))
+        #expect(refusal { _ = try memory.deadline() } == "grant.over")
+        try memory.grants.clean(at: memory.lease.notAfter + .seconds(90 * 86_400 + 1))
+        #expect(try DurableFile.listDirectory(memory.directory.path).isEmpty)
+    }
+}
