@@ -85,7 +85,8 @@ package struct GrantMemory: Sendable {
         }
     }
 
-    private func endReason(of request: Digest) throws -> Grant.EndReason? {
+    /// Why a grant has ended for this node; `nil` when it has not.
+    package func endReason(of request: Digest) throws -> Grant.EndReason? {
         guard access(endedPath(request), F_OK) == 0 else { return nil }
         let bytes = try DurableFile.read(endedPath(request), maximumBytes: 64)
         // A reason that cannot be read ends the grant all the same.

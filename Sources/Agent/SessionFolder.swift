@@ -25,6 +25,10 @@ package struct SessionFolder: Sendable {
 
     package var exists: Bool { access(path, F_OK) == 0 }
 
+    /// Whether there is something to settle. Without a lease no process was ever started, and without a receipt beside it
+    /// the folder is what a crash left of making or removing it.
+    package var isEmpty: Bool { access(leasePath, F_OK) != 0 && access(receiptPath, F_OK) != 0 }
+
     /// Makes the folder with the lease in it.
     package func make(for terms: SessionTerms) throws {
         try DurableFile.makeDirectory(path)

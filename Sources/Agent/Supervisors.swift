@@ -39,6 +39,11 @@ final class Supervisors {
         }
     }
 
+    /// Lends the process of a supervisor that we started; nothing for one that we did not.
+    func process(of id: SessionID, _ body: (borrowing ChildProcess) throws -> Void) rethrows {
+        if let child = children[id] { try body(child.process) }
+    }
+
     /// Starts the supervisor of a session that was decided on.
     func start(_ terms: SessionTerms) throws {
         let folder = home.folder(of: terms.id)
@@ -93,12 +98,17 @@ final class Supervisors {
             do {
                 // While a supervisor lives it has the lock, and delivers by itself.
                 let lock = try folder.lock()
-                receipts.append((id, try settle(folder).source))
+                if folder.isEmpty {
+                    try folder.remove()
+                } else {
+                    receipts.append((id, try settle(folder).source))
+                }
                 _ = consume lock
             } catch let error as SystemError where error.isInUse {
                 continue
             } catch {
-                Log.error("\(id): \(AgentError(error).message)")
+                // A supervisor may have removed its folder while we looked.
+                if folder.exists { Log.error("\(id): \(AgentError(error).message)") }
             }
         }
         return receipts

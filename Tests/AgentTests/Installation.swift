@@ -101,6 +101,13 @@ struct Installation {
         try add(enrolment.signed(with: secret.signing, key.signing).source)
     }
 
+    mutating func replaceAdministrators(_ names: [String]) throws {
+        let charter = CharterStatement(
+            place: roll.next, version: 2, administrators: try names.map { try PersonName($0) }, policy: policy,
+            broker: brokerKey.publicKey, founder: nil, at: Self.start)
+        try add(charter.signed(with: alice.signing).source)
+    }
+
     mutating func disable(_ person: String) throws {
         let statement = DisablingStatement(
             place: roll.next, subject: .person(try PersonName(person)), by: try PersonName("alice"), reason: "gone",
