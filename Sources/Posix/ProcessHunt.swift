@@ -61,11 +61,12 @@ struct ProcessHunt {
         var looksWithNobody = 0
         var quietLooks = 0
         while true {
-            let look = look()
+            // Marks are looked for when the walk finds nobody: reading them takes time, in which others fork.
+            let look = look(forMarks: looksWithNobody > 0)
             let alive = look.alive.subtracting(forbidden)
             if alive.isEmpty {
                 looksWithNobody += 1
-                quietLooks = look.isQuiet ? quietLooks + 1 : 0
+                quietLooks = look.isQuiet && looksWithNobody > 1 ? quietLooks + 1 : 0
                 if quietLooks == 2 || looksWithNobody == enoughLooks { return look.alive }
             } else {
                 looksWithNobody = 0
@@ -78,20 +79,25 @@ struct ProcessHunt {
     }
 
     /// Looks at every process once, stops those of the session that run, and collects those that ended.
-    private mutating func look() -> Look {
+    private mutating func look(forMarks: Bool) -> Look {
         var look = Look()
         var family = ProcessFamily(of: supervisor)
         do throws(SystemError) {
             try ProcessList.forEach { pid in
                 guard !spared.contains(pid) else { return }
+                // The handle comes before the record: if the process ends between them and another gets its number,
+                // the handle is of one that ended, and signals nobody.
+                let handle = ProcessHandle(of: pid)
                 guard let record = ProcessRecord(of: pid) else {
                     look.isQuiet = false
                     return
                 }
                 let adopted = family.take(record) {
-                    record.isAlive && record.hasVariable(SessionProcesses.variable, session)
+                    forMarks && record.isAlive && record.hasVariable(SessionProcesses.variable, session)
                 }
-                for member in adopted { see(member, &look) }
+                for member in adopted {
+                    if member == record { see(member, handle, &look) } else { see(member, open(member), &look) }
+                }
             }
         } catch {
             // Without /proc there is nothing to hunt by; the group has done what it could.
@@ -100,7 +106,7 @@ struct ProcessHunt {
         return look
     }
 
-    private mutating func see(_ record: ProcessRecord, _ look: inout Look) {
+    private mutating func see(_ record: ProcessRecord, _ handle: borrowing ProcessHandle, _ look: inout Look) {
         guard record.isAlive else {
             if ended.insert(record).inserted { look.isQuiet = false }
             collect(record)
@@ -109,11 +115,11 @@ struct ProcessHunt {
         look.alive.insert(record)
         guard !forbidden.contains(record), stopped.insert(record).inserted else { return }
         look.foundNew = true
-        _ = send(.stop, to: record)
+        _ = send(.stop, to: record, handle)
     }
 
     private mutating func kill(_ records: Set<ProcessRecord>) {
-        for record in records where send(.kill, to: record) { killed.insert(record) }
+        for record in records where send(.kill, to: record, open(record)) { killed.insert(record) }
         waitForEnd(of: records)
     }
 
@@ -131,32 +137,41 @@ struct ProcessHunt {
     }
 
     /// Whether the process was there and got the signal.
-    private mutating func send(_ signal: Signal, to record: ProcessRecord) -> Bool {
-        guard let pidfd = open(record) else { return false }
-        if stint_pidfd_signal(pidfd.number, signal.rawValue) == 0 { return true }
+    private mutating func send(
+        _ signal: Signal, to record: ProcessRecord, _ handle: borrowing ProcessHandle
+    ) -> Bool {
+        guard stint_pidfd_signal(handle.number, signal.rawValue) != 0 else { return true }
         if errno == EPERM { forbidden.insert(record) }
         return false
     }
 
-    /// A descriptor for the process of this record; nil when that one has ended and perhaps another has its number.
-    private func open(_ record: ProcessRecord) -> OwnedDescriptor? {
-        guard record.pid > 1 else { return nil }
-        let number = stint_pidfd_open(record.pid)
-        guard number >= 0 else { return nil }
-        let pidfd = OwnedDescriptor(owning: number)
-        // Looked at after it was opened: if the start time is still that of the record, the descriptor is its.
-        guard let now = ProcessRecord(of: record.pid), now == record else { return nil }
-        return pidfd
+    /// A handle of the process of this record; of nobody when that one has ended and perhaps another has its number.
+    private func open(_ record: ProcessRecord) -> ProcessHandle {
+        let handle = ProcessHandle(of: record.pid)
+        return ProcessRecord(of: record.pid) == record ? handle : ProcessHandle()
     }
 
     /// Waits until some of them have ended: a few at a time, because each takes a descriptor.
     private func waitForEnd(of records: Set<ProcessRecord>) {
         let limit = min(ContinuousClock.now.advanced(by: .milliseconds(250)), deadline)
         for record in records.subtracting(forbidden).prefix(64) {
-            guard let pidfd = open(record) else { continue }
-            var entries = [PollEntry(pidfd.number, .input)]
+            let handle = open(record)
+            guard handle.number >= 0 else { continue }
+            var entries = [PollEntry(handle.number, .input)]
             // A wait that fails only makes the next look come earlier.
             _ = try? Poll.wait(&entries, timeout: ContinuousClock.now.duration(to: limit))
         }
     }
+}
+
+/// A descriptor of a process, or of none: then its number is -1, which no call accepts.
+private struct ProcessHandle: ~Copyable {
+    let number: Int32
+
+    init() { number = -1 }
+
+    /// Of whichever process has this number now. Never of init.
+    init(of pid: Int32) { number = pid > 1 ? stint_pidfd_open(pid) : -1 }
+
+    deinit { if number >= 0 { _ = Glibc.close(number) } }
 }

@@ -28,7 +28,7 @@ package struct ProcessRecord: Hashable, Sendable {
     /// so the fields are counted from the last closing one.
     package init?(stat: [UInt8]) {
         guard let close = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-        let fields = stat[(close + 1)...].split(separator: UInt8(ascii: " "))
+        let fields = stat[(close + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
         guard fields.count >= 20, let state = fields[0].first,
             let pid = Decimal.parse(stat.prefix { $0 != UInt8(ascii: " ") }).flatMap(Int32.init(exactly:)),
             let parent = Decimal.parse(fields[1]).flatMap(Int32.init(exactly:)),
@@ -43,8 +43,11 @@ package struct ProcessRecord: Hashable, Sendable {
 
     /// The process with this number now; nil when there is none.
     package init?(of pid: Int32) {
-        // It is gone when its file is: that is the answer, not a failure.
-        guard let stat = try? DurableFile.readKernelFile("/proc/\(pid)/stat", maximumBytes: 4096) else { return nil }
+        // It is gone when its file is: that is the answer, not a failure. One read gives the whole line, and hunts
+        // depend on how fast this is.
+        guard let file = try? DurableFile.open("/proc/\(pid)/stat", O_RDONLY),
+            let stat = try? file.read(maximum: 1024)
+        else { return nil }
         self.init(stat: stat)
     }
 

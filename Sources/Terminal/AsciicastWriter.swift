@@ -126,54 +126,86 @@ private struct JSONLine {
     @discardableResult
     mutating func append(quoting text: [UInt8]) -> Bool {
         var isExact = true
-        bytes.append(UInt8(ascii: "\""))
-        text.withUnsafeBufferPointer { buffer in
-            var plain = 0  // where the run of bytes began that need no change
-            var index = 0
-            while index < buffer.count {
-                let byte = buffer[index]
-                if byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
-                    index += 1
-                    continue
-                }
-                var length = 1
-                var replacement: [UInt8]?
-                if byte < 0x80 {
-                    replacement = Self.escape(byte)
-                } else {
-                    switch UTF8Step(UnsafeBufferPointer(rebasing: buffer[index...])) {
-                    case .scalar(_, let count): length = count
-                    case .invalid(let count): (length, replacement) = (count, UTF8Step.replacement)
-                    case .incomplete: (length, replacement) = (buffer.count - index, UTF8Step.replacement)
-                    }
-                    if replacement != nil { isExact = false }
-                }
-                if let replacement {
-                    bytes += buffer[plain..<index]
-                    bytes += replacement
-                    plain = index + length
-                }
-                index += length
-            }
-            bytes += buffer[plain...]
+        // No byte takes more than the six of `\u001b`.
+        let quoted = [UInt8](unsafeUninitializedCapacity: text.count * 6 + 2) { buffer, count in
+            var quote = JSONQuote(buffer)
+            text.withUnsafeBufferPointer { quote.write($0) }
+            count = quote.count
+            isExact = quote.isExact
         }
-        bytes.append(UInt8(ascii: "\""))
+        bytes += quoted
         return isExact
     }
+}
 
-    private static func escape(_ byte: UInt8) -> [UInt8] { escapes[Int(byte)] }
+/// Writes a JSON string into memory that has room for six times the text and two quotes: a busy terminal passes
+/// through here.
+private struct JSONQuote {
+    private let out: UnsafeMutableBufferPointer<UInt8>
+    private(set) var count = 0
+    /// False once something was not UTF-8.
+    private(set) var isExact = true
 
-    /// For the ASCII bytes that a JSON string cannot hold as they are (RFC 8259 §7).
-    private static let escapes: [[UInt8]] = (0..<128).map { byte in
-        switch UInt8(byte) {
-        case UInt8(ascii: "\n"): Array("\\n".utf8)
-        case UInt8(ascii: "\r"): Array("\\r".utf8)
-        case UInt8(ascii: "\t"): Array("\\t".utf8)
-        case 0x08: Array("\\b".utf8)
-        case 0x0C: Array("\\f".utf8)
-        case UInt8(ascii: "\""): Array("\\\"".utf8)
-        case UInt8(ascii: "\\"): Array("\\\\".utf8)
-        default: Array(("\\u00" + (byte < 16 ? "0" : "") + String(byte, radix: 16)).utf8)
+    init(_ out: UnsafeMutableBufferPointer<UInt8>) { self.out = out }
+
+    mutating func write(_ text: UnsafeBufferPointer<UInt8>) {
+        put(UInt8(ascii: "\""))
+        var index = 0
+        while index < text.count {
+            let byte = text[index]
+            if byte < 0x80 {
+                writeASCII(byte)
+                index += 1
+            } else {
+                index += writeCharacter(UnsafeBufferPointer(rebasing: text[index...]))
+            }
         }
+        put(UInt8(ascii: "\""))
+    }
+
+    private mutating func put(_ byte: UInt8) {
+        out[count] = byte
+        count += 1
+    }
+
+    /// RFC 8259 §7: quote, backslash and controls cannot stand as they are.
+    private mutating func writeASCII(_ byte: UInt8) {
+        if byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+            put(byte)
+            return
+        }
+        put(UInt8(ascii: "\\"))
+        switch byte {
+        case UInt8(ascii: "\n"): put(UInt8(ascii: "n"))
+        case UInt8(ascii: "\r"): put(UInt8(ascii: "r"))
+        case UInt8(ascii: "\t"): put(UInt8(ascii: "t"))
+        case 0x08: put(UInt8(ascii: "b"))
+        case 0x0C: put(UInt8(ascii: "f"))
+        case 0x20...: put(byte)
+        default:
+            put(UInt8(ascii: "u"))
+            put(UInt8(ascii: "0"))
+            put(UInt8(ascii: "0"))
+            put(UInt8(ascii: "0") + (byte >> 4))
+            let low = byte & 15
+            put(low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10)
+        }
+    }
+
+    /// Writes the character at the start, or U+FFFD, and returns how many bytes it has.
+    private mutating func writeCharacter(_ text: UnsafeBufferPointer<UInt8>) -> Int {
+        let length: Int
+        switch UTF8Step(text) {
+        case .scalar(_, let count):
+            for index in 0..<count { put(text[index]) }
+            return count
+        case .invalid(let count): length = count
+        case .incomplete: length = text.count
+        }
+        isExact = false
+        put(0xEF)
+        put(0xBF)
+        put(0xBD)
+        return length
     }
 }

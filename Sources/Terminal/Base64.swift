@@ -5,17 +5,21 @@ enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     static func encode(_ bytes: [UInt8]) -> [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            let bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
-            for place in 0..<4 {
-                let isPadding = place > group.count
-                text.append(isPadding ? UInt8(ascii: "=") : alphabet[Int(bits >> UInt32(18 - 6 * place) & 63)])
+        let length = (bytes.count + 2) / 3 * 4
+        return [UInt8](unsafeUninitializedCapacity: length) { text, count in
+            alphabet.withUnsafeBufferPointer { digits in
+                for start in stride(from: 0, to: bytes.count, by: 3) {
+                    let second = start + 1 < bytes.count ? bytes[start + 1] : 0
+                    let third = start + 2 < bytes.count ? bytes[start + 2] : 0
+                    let bits = Int(bytes[start]) << 16 | Int(second) << 8 | Int(third)
+                    text[count] = digits[bits >> 18]
+                    text[count + 1] = digits[bits >> 12 & 63]
+                    text[count + 2] = start + 1 < bytes.count ? digits[bits >> 6 & 63] : UInt8(ascii: "=")
+                    text[count + 3] = start + 2 < bytes.count ? digits[bits & 63] : UInt8(ascii: "=")
+                    count += 4
+                }
             }
         }
-        return text
     }
 
     /// Nil for anything that `encode` does not write.

@@ -35,7 +35,8 @@ private struct Session: ~Copyable {
     }
 
     func end(group: ControlGroup? = nil) -> SessionProcesses.Outcome {
-        SessionProcesses(session: id, group: group, child: shell.pid).end()
+        // Far beyond what it takes, for machines that are busy with other things.
+        SessionProcesses(session: id, group: group, child: shell.pid).end(within: .seconds(60))
     }
 
     /// Processes with the session's variable, found without the code under test.
@@ -44,6 +45,8 @@ private struct Session: ~Copyable {
     }
 }
 
+// One after the other: some of them keep the machine busy on purpose.
+@Suite(.serialized)
 struct SessionProcessesTests {
     @Test func `every usual way to stay behind is found, killed and counted`() async {
         await #expect(processExitsWith: .success) {
@@ -79,9 +82,9 @@ struct SessionProcessesTests {
         }
     }
 
-    @Test func `a program that forks as fast as it can is caught`() async {
+    @Test func `programs that fork as fast as they can are caught`() async {
         await #expect(processExitsWith: .success) {
-            let session = try Session("f() { f & exit; }; f & printf x; sleep 1000")
+            let session = try Session("f() { f & exit; }; for i in {1..3}; do f & done; printf x; sleep 1000")
             try session.waitFor(1)
             let outcome = session.end()
             #expect(outcome.left == [])
@@ -148,12 +151,12 @@ struct SessionProcessesTests {
     @Test(.enabled(if: geteuid() == 0, "only root starts a process that an ordinary user may not end"))
     func `who cannot be killed is named at once, not after the time limit`() async {
         await #expect(processExitsWith: .success) {
-            let untouchable = try SpawnRequest("/bin/sleep", ["sleep", "3"]).start()
+            let untouchable = try SpawnRequest("/bin/sleep", ["sleep", "20"]).start()
             let session = try Session("printf x; exec sleep 1000")
             try session.waitFor(1)
             let start = ContinuousClock.now
             let outcome = session.end()
-            #expect(start.duration(to: .now) < .seconds(2))
+            #expect(start.duration(to: .now) < .seconds(15))
             #expect(outcome.killed == 1)
             #expect(outcome.left.map(\.command) == ["sleep"] && outcome.left.map(\.pid) == [untouchable.pid])
         }

@@ -18,20 +18,22 @@ struct SpawnTests {
         #expect(try output(of: "ls /proc/self/fd") == "0\n1\n2\n3\n")
     }
 
-    @Test func `descriptors can change places`() throws {
-        let first = try Pipe()
-        let second = try Pipe()
-        try first.writer.writeAll(Array("first".utf8))
-        try second.writer.writeAll(Array("second".utf8))
-        let out = try Pipe()
-        var request = SpawnRequest(
-            "/bin/sh", ["sh", "-c", "head -c 5 <&4 >&1; head -c 6 <&3 >&1"], environment: [("PATH", "/usr/bin:/bin")])
-        request.descriptors = [
-            .null, .descriptor(out.writer.number), .null, .descriptor(second.reader.number),
-            .descriptor(first.reader.number),
-        ]
-        #expect(try request.start().wait() == .exited(0))
-        #expect(try out.reader.read(maximum: 100) == Array("firstsecond".utf8))
+    @Test func `descriptors can change places`() async {
+        await #expect(processExitsWith: .success) {
+            let first = try Pipe()
+            let second = try Pipe()
+            try first.writer.writeAll(Array("first".utf8))
+            try second.writer.writeAll(Array("second".utf8))
+            // Each has the number that the other gets in the child.
+            try #require(dup2(first.reader.number, 60) == 60 && dup2(second.reader.number, 61) == 61)
+            let out = try Pipe()
+            var request = SpawnRequest("/bin/bash", ["bash", "-c", "head -c 6 <&60; head -c 5 <&61"])
+            request.environment = [("PATH", "/usr/bin:/bin")]
+            request.descriptors = [.null, .descriptor(out.writer.number)] + Array(repeating: .null, count: 58)
+            request.descriptors += [.descriptor(61), .descriptor(60)]
+            #expect(try request.start().wait() == .exited(0))
+            #expect(try out.reader.read(maximum: 100) == Array("secondfirst".utf8))
+        }
     }
 
     @Test func `the end of a child is told by its code or its signal`() throws {
