@@ -13,6 +13,7 @@ package enum ClientError: Explainable, Equatable {
     case otherBroker
     case foundedAlready
     case noFoundingPolicy
+    case invitationNotAccepted
     case unclearAnswer(String)
     case wrongObject(asked: String, got: String)
     case ledgerBehind(here: Int64, seen: Int64)
@@ -40,6 +41,7 @@ package enum ClientError: Explainable, Equatable {
         case .otherBroker: "roll.other-broker"
         case .foundedAlready: "roll.founded-already"
         case .noFoundingPolicy: "client.no-policy"
+        case .invitationNotAccepted: "invitation.not-accepted"
         case .unclearAnswer: "broker.unclear"
         case .wrongObject: "broker.wrong-object"
         case .ledgerBehind: "ledger.behind"
@@ -69,6 +71,7 @@ package enum ClientError: Explainable, Equatable {
         case .otherBroker: "The roll names another broker key than the one that your token named."
         case .foundedAlready: "This installation has an administrator already; the founding token works once."
         case .noFoundingPolicy: "The broker offers no policy to begin with."
+        case .invitationNotAccepted: "The broker does not take this invitation: it was used, has expired, or was never known there."
         case .unclearAnswer(let what): "The broker's answer cannot be used: \(what)."
         case .wrongObject(let asked, let got): "The broker answered with `\(got)` where `\(asked)` was asked for."
         case .ledgerBehind(let here, let seen): "The broker's ledger ends at entry \(here), and entry \(seen) was seen before."
@@ -97,6 +100,7 @@ package enum ClientError: Explainable, Equatable {
         case .otherInstallation, .otherBroker: "Somebody may be answering in the broker's place. Do not go on; ask who runs it."
         case .foundedAlready: "Ask that administrator: stint invite person NAME"
         case .noFoundingPolicy: "Pass one with --policy FILE."
+        case .invitationNotAccepted: "Ask whoever invited you for a new token: one works once."
         case .unclearAnswer: "The broker may be of another version: compare `stint --version` and `stint status`."
         case .wrongObject, .ledgerBehind, .ledgerForked: "Do not rely on this broker; ask who runs it."
         case .notFound: "`stint requests --all`, `stint grants` and `stint sessions` list what there is."

@@ -73,7 +73,7 @@ private struct Player {
         var last: Duration = .zero
         defer {
             // The screen is put back as far as that is possible; a closed output needs nothing.
-            try? write(sanitiser.resetSequence)
+            if StandardStream.output.isTerminal { try? write(sanitiser.resetSequence) }
         }
         for piece in stride(from: 0, to: recording.count, by: 64 * 1024) {
             let items = try reader.feed(Array(recording[piece..<min(piece + 64 * 1024, recording.count)]))

@@ -172,19 +172,24 @@ private struct SessionReport {
     }
 
     func run() throws -> Int32 {
+        let client = SessionClient(session)
         do {
-            switch try SessionClient(session).run() {
+            let result = try client.run()
+            if client.isInLine { console.errors("\n") }
+            switch result {
             case .ended(let ending): return tell(ending)
             case .closed:
                 return say("Session \(session.id) was closed; the node has not confirmed its end yet.")
-            case .signalled(let signal): return 128 + signal.rawValue
+            case .signalled(let signal, let ending):
+                if let ending { _ = tell(ending) }
+                return 128 + signal.rawValue
             }
         } catch SessionFault.tampered {
             return say("The connection was tampered with: a frame of session \(session.id) is not what the node sent.")
         } catch SessionFault.protocolBroken(let what) {
             return say("The node broke the protocol, so session \(session.id) was left: \(what)")
         } catch SessionFault.outputClosed {
-            return say("Nobody reads the output any more, so session \(session.id) was left.")
+            return EndingWords.stintStatus  // as in `stint exec … | head`, which needs no message
         } catch SessionFault.connectionLost(let what) {
             guard let end = session.channel.brokerEnd else {
                 return say("The connection to session \(session.id) was lost. \(what)")

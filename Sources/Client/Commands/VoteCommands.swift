@@ -41,6 +41,7 @@ struct ApproveCommand: Command {
         let approver = try setting.signIn()
         let (request, answer) = try approver.checkedRequest(id)
         let me = try approver.me().name
+        try Self.checkPending(answer, id)
         let vote = try request.approval(
             by: me, duration: duration, on: selector, note: note, in: approver.directory, at: .now())
         if !setting.json || !isSure { console.errors(VoteText.question(request, vote, answer, now: .now())) }
@@ -48,6 +49,14 @@ struct ApproveCommand: Command {
         let result = try approver.cast(vote, on: request)
         setting.show(result.json, in: console) { VoteText.outcome(id, result) }
         return 0
+    }
+}
+
+extension ApproveCommand {
+    /// Nobody is asked for a yes that comes too late.
+    private static func checkPending(_ answer: Answer, _ id: RequestID) throws(Refusal) {
+        let state = answer.optionalText("state").flatMap(AccessRequest.State.init)
+        if let state, state != .pending { throw .requestResolved(id, state) }
     }
 }
 

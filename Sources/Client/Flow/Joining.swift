@@ -100,7 +100,11 @@ package struct Joining {
         with token: borrowing JoinToken, _ root: Digest, _ invitation: Digest, _ key: DeviceKey, _ broker: BrokerClient
     ) throws -> Identity {
         var cache = try RollCache(home, root: root, broker: token.pin)
-        try cache.fetch(from: broker, invitation: invitation)
+        do {
+            try cache.fetch(from: broker, invitation: invitation)
+        } catch let problem as Problem where problem.code == "authentication.not-enrolled" {
+            throw ClientError.invitationNotAccepted
+        }
         if let known = cache.roll.person(withDevice: key.signing.publicKey) {
             return identity(known.name, token, key, root: root)  // an interrupted attempt had succeeded
         }

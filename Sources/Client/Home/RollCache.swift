@@ -58,13 +58,15 @@ package struct RollCache {
     }
 
     private mutating func add(_ entry: SignedText) throws {
-        var next = roll
-        try next.append(entry)
         if roll.number == 0 {
-            guard next.root == pin.root else { throw ClientError.otherInstallation }
-            guard next.broker == pin.broker else { throw ClientError.otherBroker }
+            var first = roll
+            try first.append(entry)
+            guard first.root == pin.root else { throw ClientError.otherInstallation }
+            guard first.broker == pin.broker else { throw ClientError.otherBroker }
+            roll = first
+        } else {
+            try roll.append(entry)
         }
-        roll = next
         lines += Array(entry.json.text.utf8)
         lines.append(UInt8(ascii: "\n"))
     }

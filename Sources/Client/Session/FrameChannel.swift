@@ -66,7 +66,9 @@ package final class FrameChannel {
     }
 
     /// Reads once, and hands every frame that is complete to `handle`. The frame's pointers are valid inside it only.
-    package func receive(_ handle: (Frame) throws -> Void) throws {
+    ///
+    /// - Returns: whether anything had come.
+    package func receive(_ handle: (Frame) throws -> Void) throws -> Bool {
         let filled: WebSocketStream.Filled
         do {
             filled = try stream.fill()
@@ -81,7 +83,11 @@ package final class FrameChannel {
             case .ping, .pong: break
             }
         }
-        if filled == .ended { throw SessionFault.connectionLost("The broker closed the connection.") }
+        switch filled {
+        case .some: return true
+        case .wouldBlock: return false
+        case .ended: throw SessionFault.connectionLost("The broker closed the connection.")
+        }
     }
 
     package func close() { stream.close() }

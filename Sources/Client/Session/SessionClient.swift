@@ -17,7 +17,8 @@ package final class SessionClient {
         case ended(SessionEnding)
         /// The operator closed it, and the node's last word did not come in time.
         case closed
-        case signalled(Signal)
+        /// A signal ended the client; with the node's last word where it came in time.
+        case signalled(Signal, SessionEnding?)
     }
 
     /// The operator's side: 0, 1 and 2, or a test's pipes. They stay their owner's and stay blocking.
@@ -52,10 +53,14 @@ package final class SessionClient {
     private var errorOutput: LocalOutput
     private var inputEnded = false
     private var lastInput: UInt8?
+    private var lastOutput: UInt8?
     private var ending: SessionEnding?
     private var closing: (result: Result, deadline: ContinuousClock.Instant)?
 
     private var hasTerminal: Bool { session.plan.terminal != nil }
+
+    /// Whether the terminal's cursor stands behind text of the session, so that our last line needs a line of its own.
+    package var isInLine: Bool { isRaw && lastOutput != nil && lastOutput != UInt8(ascii: "\n") }
 
     package init(_ session: OpenedSession, on descriptors: Descriptors = Descriptors()) {
         self.session = session
@@ -94,7 +99,7 @@ package final class SessionClient {
         ]
         while true {
             try flush()
-            if let ending, output.waiting == 0, errorOutput.waiting == 0 { return .ended(ending) }
+            if let ending, output.waiting == 0, errorOutput.waiting == 0 { return result(of: ending) }
             if let closing, ContinuousClock.now >= closing.deadline { return closing.result }
             entries[0].wanted = channel.outgoingBytes > 0 ? [.input, .output] : .input
             entries[0].number = ending == nil ? channel.descriptor : -1
@@ -105,8 +110,17 @@ package final class SessionClient {
             _ = try Poll.wait(&entries, timeout: isReady ? .zero : closing.map { ContinuousClock.now.duration(to: $0.deadline) })
             while let signal = try signals.next() { try handle(signal) }
             if ending == nil, isReady || entries[0].isReadable { try receive() }
-            if wantsInput, entries[2].isReadable { try readInput() }
+            if wantsInput, entries[2].found.contains(.invalid) {
+                try endInput()  // the client was started with its standard input closed
+            } else if wantsInput, entries[2].isReadable {
+                try readInput()
+            }
         }
+    }
+
+    private func result(of ending: SessionEnding) -> Result {
+        if case .signalled(let signal, _) = closing?.result { return .signalled(signal, ending) }
+        return .ended(ending)
     }
 
     private func flush() throws {
@@ -117,12 +131,18 @@ package final class SessionClient {
         if let offset = errorWindow.credit(waiting: errorOutput.waiting) {
             try channel.send(.credit(.errorOutput, offset: offset))
         }
-        try channel.flush()
+        do {
+            try channel.flush()
+        } catch SessionFault.connectionLost(let what) {
+            // The node's last word may have come before the connection broke.
+            while ending == nil, try channel.receive({ try handle($0) }) {}
+            if ending == nil { throw SessionFault.connectionLost(what) }
+        }
     }
 
     private func receive() throws {
         do {
-            try channel.receive { try handle($0) }
+            _ = try channel.receive { try handle($0) }
         } catch SessionFault.connectionLost(let what) {
             guard ending == nil else { return }
             if let closing {
@@ -139,6 +159,7 @@ package final class SessionClient {
         case .output(let offset, let bytes):
             try outputWindow.receive(bytes.count, at: offset)
             output.add(bytes)
+            lastOutput = bytes.last ?? lastOutput
         case .errorOutput(let offset, let bytes):
             try errorWindow.receive(bytes.count, at: offset)
             errorOutput.add(bytes)
@@ -158,14 +179,16 @@ package final class SessionClient {
     // MARK: Input
 
     private var wantsInput: Bool {
-        !inputEnded && ending == nil && closing == nil && inputWindow.available > 0
-            && channel.outgoingBytes < Self.outgoingLimit
+        !inputEnded && ending == nil && closing == nil && inputRoom > 0 && channel.outgoingBytes < Self.outgoingLimit
     }
+
+    /// Two bytes are kept back: for a tilde that had waited, and for the end-of-file key.
+    private var inputRoom: Int { inputWindow.available - 2 }
 
     private func readInput() throws {
         let bytes: [UInt8]
         do throws(SystemError) {
-            bytes = try Transfer.read(descriptors.input, maximum: min(Self.readSize, inputWindow.available))
+            bytes = try Transfer.read(descriptors.input, maximum: min(Self.readSize, inputRoom))
         } catch {
             if error.wouldBlock { return }
             guard error.errno == EIO else { throw error }
@@ -183,19 +206,16 @@ package final class SessionClient {
         }
     }
 
-    /// Segments may be a byte longer than what was read: a tilde that had waited.
     private func forward(_ bytes: [UInt8]) throws {
-        guard closing == nil else { return }
-        let part = bytes.count <= inputWindow.available ? bytes : Array(bytes.prefix(inputWindow.available))
-        guard !part.isEmpty else { return }
-        try channel.sendInput(part, offset: inputWindow.sent)
-        inputWindow.send(part.count)
-        lastInput = part.last
+        guard closing == nil, !bytes.isEmpty else { return }
+        try channel.sendInput(bytes, offset: inputWindow.sent)
+        inputWindow.send(bytes.count)
+        lastInput = bytes.last
     }
 
     private func endInput() throws {
         inputEnded = true
-        if isRaw { return try close(.signalled(.hangUp), within: Self.signalTime) }
+        if isRaw { return try close(.signalled(.hangUp, nil), within: Self.signalTime) }
         guard hasTerminal else { return try channel.send(.endOfInput(offset: inputWindow.sent)) }
         // In the middle of a line the key only ends the line (termios(3), VEOF), so it takes two.
         let isLineStart = lastInput.map { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") } ?? true
@@ -220,7 +240,7 @@ package final class SessionClient {
         case .windowChange:
             guard isRaw, let size = Self.windowSize(descriptors) else { return }
             try channel.send(.resize(columns: size.columns, rows: size.rows))
-        case .terminate, .hangUp, .interrupt: try close(.signalled(signal), within: Self.signalTime)
+        case .terminate, .hangUp, .interrupt: try close(.signalled(signal, nil), within: Self.signalTime)
         case .kill, .child, .continue, .stop: break
         }
     }

@@ -23,13 +23,13 @@ package enum Failures {
         // 7: who you are
         ("client.not-joined", 7), ("client.key-damaged", 7), ("system.open-to-others", 7), ("system.owned-by-another", 7),
         ("system.parent-writable-by-others", 7), ("device.unknown", 7), ("person.disabled", 7),
-        ("transport.refused-by-peer", 7), ("transport.wrong-key", 7), ("transport.unacceptable-certificate", 7),
+        ("authentication.", 7), ("transport.refused-by-peer", 7), ("transport.wrong-key", 7), ("transport.unacceptable-certificate", 7),
         // 2: what you typed
         ("duration.malformed", 2), ("name.malformed", 2), ("id.malformed", 2), ("tag.malformed", 2),
         ("selector.malformed", 2), ("capability.unknown", 2), ("principal.malformed", 2), ("token.malformed", 2),
         ("token.damaged", 2), ("token.wrong-kind", 2), ("transport.bad-endpoint", 2), ("client.needs-confirmation", 2),
         // 5: too late, too early, already
-        ("token.expired", 5), ("invitation.", 5), ("client.already-joined", 5), ("roll.founded-already", 5),
+        ("token.expired", 5), ("invitation.", 5), ("founding.", 5), ("charter.outdated", 5), ("client.already-joined", 5), ("roll.founded-already", 5),
         ("roll.name-taken", 5), ("roll.key-taken", 5), ("roll.last-administrator", 5), ("request.not-approved", 3),
         ("request.already-resolved", 5), ("request.deadline-passed", 5), ("grant.over", 5), ("grant.already-active", 5),
         ("grant.activation-deadline-passed", 5), ("session.over", 5), ("session.not-open", 5), ("vote.already-voted", 5),
@@ -40,10 +40,11 @@ package enum Failures {
         ("roll.unknown-subject", 4),
         // 6: not reachable
         ("transport.unreachable", 6), ("transport.name-not-found", 6), ("transport.timed-out", 6), ("transport.closed", 6),
-        ("transport.truncated", 6), ("session.timed-out", 6), ("node.not-connected", 6), ("node.unreachable", 6),
+        ("transport.truncated", 6), ("session.timed-out", 6), ("node.not-connected", 6), ("node.silent", 6),
         ("storage.", 6), ("broker.overloaded", 6),
         // 1: evidence that does not hold is a failure, whoever refused it
-        ("roll.", 1), ("ledger.", 1), ("evidence.", 1), ("clock.disagrees", 1), ("policy.invalid", 1),
+        ("roll.", 1), ("ledger.", 1), ("evidence.", 1), ("clock.", 1), ("policy.invalid", 1),
+        ("lease.", 1), ("session.recorder-failed", 1), ("internal", 1),
         // 3: refused
         ("policy.", 3), ("reason.", 3), ("duration.", 3), ("vote.", 3), ("request.", 3), ("grant.", 3), ("end.", 3),
         ("person.", 3),
