@@ -54,7 +54,7 @@ struct WhoamiCommand: Command {
 
 struct StatusCommand: Command {
     static let declaration = CommandDeclaration(
-        name: "status", group: Groups.looking, summary: "Say how the broker is, and whether its roll is the one you know")
+        name: "status", group: Groups.looking, summary: "Check the broker, and that its roll is the one you know")
 
     private let setting: CommandSetting
 

@@ -68,14 +68,15 @@ package struct ClientHome: Sendable, Equatable {
         defer { for index in text.indices { text[index] = 0 } }
         if text.last == UInt8(ascii: "\n") { text.removeLast() }
         guard text.count == 2 * SigningKey.seedLength else { throw ClientError.keyDamaged(keyPath) }
-        return try SecretBytes(count: SigningKey.seedLength) { (target) throws(ClientError) in
-            for index in target.indices {
-                guard let high = Self.digits.firstIndex(of: text[2 * index]),
-                    let low = Self.digits.firstIndex(of: text[2 * index + 1])
-                else { throw .keyDamaged(keyPath) }
-                target[index] = UInt8(high << 4 | low)
-            }
+        var bytes = [UInt8](repeating: 0, count: SigningKey.seedLength)
+        defer { for index in bytes.indices { bytes[index] = 0 } }
+        for index in bytes.indices {
+            guard let high = Self.digits.firstIndex(of: text[2 * index]),
+                let low = Self.digits.firstIndex(of: text[2 * index + 1])
+            else { throw ClientError.keyDamaged(keyPath) }
+            bytes[index] = UInt8(high << 4 | low)
         }
+        return SecretBytes(count: bytes.count) { $0.copyBytes(from: bytes) }
     }
 
     /// The device key of an interrupted joining, or a new one. On disk before anybody learns its public half.

@@ -82,15 +82,27 @@ package final class SessionClient {
         try Signals.block(signals)
         let news = try SignalDescriptor(signals)
         defer { channel.close() }
-        guard isRaw else { return try loop(news) }
+        guard isRaw else { return try attend(news) }
         let raw = try RawMode(descriptors.input)
-        let result = Swift.Result { try loop(news) }
+        let result = Swift.Result { try attend(news) }
         // A terminal that is gone needs no restoring.
         try? raw.restore()
         return try result.get()
     }
 
     // MARK: The loop
+
+    private func attend(_ signals: borrowing SignalDescriptor) throws -> Result {
+        do {
+            return try loop(signals)
+        } catch SessionFault.connectionLost(let what) {
+            // What had arrived is shown as far as it goes without waiting; the loss itself is what gets told.
+            try? output.flush()
+            try? errorOutput.flush()
+            if let closing { return closing.result }
+            throw SessionFault.connectionLost(what)
+        }
+    }
 
     private func loop(_ signals: borrowing SignalDescriptor) throws -> Result {
         var entries = [
@@ -109,7 +121,7 @@ package final class SessionClient {
             let isReady = channel.hasBuffered && ending == nil
             _ = try Poll.wait(&entries, timeout: isReady ? .zero : closing.map { ContinuousClock.now.duration(to: $0.deadline) })
             while let signal = try signals.next() { try handle(signal) }
-            if ending == nil, isReady || entries[0].isReadable { try receive() }
+            if ending == nil, isReady || entries[0].isReadable { _ = try receive() }
             if wantsInput, entries[2].found.contains(.invalid) {
                 try endInput()  // the client was started with its standard input closed
             } else if wantsInput, entries[2].isReadable {
@@ -131,25 +143,20 @@ package final class SessionClient {
         if let offset = errorWindow.credit(waiting: errorOutput.waiting) {
             try channel.send(.credit(.errorOutput, offset: offset))
         }
-        do {
-            try channel.flush()
-        } catch SessionFault.connectionLost(let what) {
-            // The node's last word may have come before the connection broke.
-            while ending == nil, try channel.receive({ try handle($0) }) {}
-            if ending == nil { throw SessionFault.connectionLost(what) }
-        }
+        guard channel.outgoingBytes > 0 else { return }
+        // The node's last word may stand before a broken connection, and after a failed write TLS cannot be read any
+        // more: so everything is read before anything is written. Credit limits how much that is.
+        while ending == nil, try receive() {}
+        if ending == nil { try channel.flush() }
     }
 
-    private func receive() throws {
+    /// - Returns: whether anything had come.
+    private func receive() throws -> Bool {
         do {
-            _ = try channel.receive { try handle($0) }
+            return try channel.receive { try handle($0) }
         } catch SessionFault.connectionLost(let what) {
-            guard ending == nil else { return }
-            if let closing {
-                self.closing = (closing.result, .now)
-                return
-            }
-            throw SessionFault.connectionLost(what)
+            if ending == nil { throw SessionFault.connectionLost(what) }
+            return false
         }
     }
 

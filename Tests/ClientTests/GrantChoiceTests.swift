@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import Evidence
+import StrictJSON
+import Testing
+
+@testable import Client
+
+@Suite struct GrantChoiceTests {
+    private static let now = Timestamp(milliseconds: 1_800_000_000_000)
+
+    /// A grant as the broker lists it; its id follows from `seed`.
+    private func grant(
+        _ seed: UInt8, _ state: String, nodes: [String] = ["db-1"], may: [String] = ["shell"], runAs: String = "root",
+        minutes: Int64? = nil
+    ) throws -> GrantView {
+        let digest = try #require(Digest(hex: String(repeating: Hex.encode([seed]), count: 32)))
+        let id: GrantID = RequestID(digest: digest.bytes).sibling()
+        return try GrantView(
+            Answer([
+                "id": .string(id.description), "state": .string(state), "nodes": .array(nodes.map { .string($0) }),
+                "capabilities": .array(may.map { .string($0) }), "runAs": .string(runAs),
+                "notAfter": minutes.map { .string((Self.now + .seconds($0 * 60)).description) } ?? .null,
+                "requestDigest": .string(digest.hex),
+            ]))
+    }
+
+    private func use(_ capability: Capability = .shell, runAs: String? = nil) throws -> GrantUse {
+        GrantUse(
+            node: try NodeName("db-1"), capability: capability,
+            runAs: try runAs.map { text throws(Refusal) in try RunAsName(user: text) })
+    }
+
+    @Test func `an active grant is used before a ready one, and the one that lasts longest before others`() throws {
+        let grants = [
+            try grant(1, "ready"), try grant(2, "active", minutes: 5), try grant(3, "active", minutes: 9),
+            try grant(4, "active", minutes: 7),
+        ]
+        #expect(try use().choose(among: grants, at: Self.now)?.id == grants[2].id)
+        #expect(try use().choose(among: [grants[0]], at: Self.now)?.id == grants[0].id)
+    }
+
+    @Test func `a grant that does not cover node, capability or user is not used`() throws {
+        let others = [
+            try grant(1, "active", nodes: ["db-2"], minutes: 5), try grant(2, "active", may: ["exec"], minutes: 5),
+            try grant(3, "active", runAs: "postgres", minutes: 5),
+        ]
+        #expect(try use(runAs: "root").choose(among: others, at: Self.now) == nil)
+        #expect(try use().choose(among: others, at: Self.now)?.id == others[2].id)
+        #expect(try use(.exec).choose(among: others, at: Self.now)?.id == others[1].id)
+    }
+
+    @Test(arguments: ["ending", "ended", "lapsed", "cancelled"])
+    func `a grant that is over is not used`(_ state: String) throws {
+        #expect(try use().choose(among: [grant(1, state, minutes: 5)], at: Self.now) == nil)
+    }
+
+    @Test func `an active grant is not used at its end`() throws {
+        let ending = try grant(1, "active", minutes: 1)
+        #expect(try use().choose(among: [ending], at: Self.now + .seconds(59)) != nil)
+        #expect(try use().choose(among: [ending], at: Self.now + .seconds(60)) == nil)
+    }
+
+    @Test func `a grant that does not belong to its request is refused`() throws {
+        let good = try grant(1, "ready").answer.json
+        var object = try #require(good.asObject)
+        object["requestDigest"] = .string(String(repeating: "02", count: 32))
+        let changed = Answer(.object(object))
+        #expect(refusal { _ = try GrantView(changed) } == "broker.unclear")
+        object["requestDigest"] = nil
+        let missing = Answer(.object(object))
+        #expect(refusal { _ = try GrantView(missing) } == "broker.unclear")
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import Client
+
+@Suite struct StreamWindowTests {
+    @Test func `credit comes back only for what was sent, and never backwards`() throws {
+        var window = SendingWindow(window: 100)
+        window.send(60)
+        #expect(window.available == 40)
+        try window.credit(to: 50)
+        #expect(window.available == 90)
+        #expect(throws: SessionFault.self) { try window.credit(to: 49) }
+        #expect(throws: SessionFault.self) { try window.credit(to: 61) }
+        try window.credit(to: 60)
+        #expect(window.available == 100)
+    }
+
+    @Test func `output is accepted up to the window and not a byte more`() throws {
+        var window = ReceivingWindow(window: 100)
+        try window.receive(99, at: 0)
+        try window.receive(1, at: 99)
+        #expect(throws: SessionFault.self) { try window.receive(1, at: 100) }
+    }
+
+    @Test func `a gap and a repetition are refused`() throws {
+        var window = ReceivingWindow(window: 100)
+        try window.receive(10, at: 0)
+        #expect(throws: SessionFault.self) { try window.receive(1, at: 11) }
+        #expect(throws: SessionFault.self) { try window.receive(1, at: 9) }
+        try window.receive(1, at: 10)
+    }
+
+    @Test func `credit is given for a quarter of the window that was written, not for what waits`() throws {
+        var window = ReceivingWindow(window: 100)
+        try window.receive(50, at: 0)
+        #expect(window.credit(waiting: 26) == nil)
+        #expect(window.credit(waiting: 25) == 25)
+        #expect(window.credit(waiting: 25) == nil)
+        #expect(window.credit(waiting: 0) == 50)
+        try window.receive(100, at: 50)
+    }
+}
