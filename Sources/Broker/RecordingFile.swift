@@ -5,7 +5,8 @@ import Posix
 
 /// Reading a part of a recording.
 enum RecordingFile {
-    /// - Returns: the bytes from `offset`, and the size of the whole as it is now.
+    /// - Returns: the bytes from `offset`, at most `maximum` of them, and the size of the whole as it is now. A live
+    ///   session writes on meanwhile.
     static func read(_ path: String, from offset: Int64, maximum: Int) throws -> (bytes: [UInt8], size: Int64) {
         let number = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         guard number >= 0 else { throw BrokerError.notFound(kind: "recording", "of this session") }
@@ -15,6 +16,6 @@ enum RecordingFile {
             throw SystemError(call: "lseek", errno: errno, subject: path)
         }
         let wanted = Int(max(0, min(Int64(maximum), Int64(size) - offset)))
-        return (try file.readToEnd(maximum: wanted), Int64(size))
+        return (try file.read(maximum: wanted), Int64(size))
     }
 }
