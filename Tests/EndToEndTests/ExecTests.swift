@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+/// A command without a terminal.
+@Suite(.serialized, .installation())
+struct ExecTests {
+    @Test func `standard output and standard error stay apart, and the exit status is the command's`() async throws {
+        let here = try Installation.here
+        _ = try await here.grant()
+        let outcome = try await here.exec("sh", "-c", "echo out; echo err >&2; exit 7")
+        #expect(outcome.text == "out\n" && outcome.errors == "err\n" && outcome.status == 7)
+    }
+
+    @Test func `arguments arrive as they were given, with no shell in between`() async throws {
+        let here = try Installation.here
+        _ = try await here.grant()
+        let outcome = try await here.exec("printf", "<%s>", "two words", "$HOME", "*", "", "quote\"s'")
+        #expect(outcome.text == "<two words><$HOME><*><><quote\"s'>")
+    }
+
+    @Test func `a mebibyte goes through standard input and back unharmed`() async throws {
+        let here = try Installation.here
+        _ = try await here.grant()
+        let bytes = Data((0..<1_048_576).map { _ in UInt8.random(in: 0...255) })
+        let path = here.directory + "/mebibyte"
+        try bytes.write(to: URL(fileURLWithPath: path))
+        let outcome = try await here.exec("cat", input: path)
+        #expect(outcome.status == 0 && outcome.output == bytes)
+    }
+
+    @Test func `the recording of a large session can be fetched whole`() async throws {
+        let here = try Installation.here
+        let grant = try await here.grant()
+        // Bytes that are not text take more room in the recording than one answer of the broker holds.
+        try await here.exec("head", "-c", "3000000", "/dev/urandom").checked()
+        let session = try await here.receipted(grant)
+        let raw = try await here.stint(as: "lead", "replay", session.id, "--raw").checked()
+        #expect(raw.output.count > 4 * 1024 * 1024)
+        #expect(raw.output.last == UInt8(ascii: "\n"))
+    }
+
+    @Test func `an empty standard input is an end of file`() async throws {
+        let here = try Installation.here
+        _ = try await here.grant()
+        #expect(try await here.exec("wc", "-c").text == "0\n")
+    }
+
+    @Test func `a command that is not there gives 127, and one that may not run 126`() async throws {
+        let here = try Installation.here
+        _ = try await here.grant()
+        let missing = try await here.exec("no-such-command")
+        #expect(missing.status == 127 && missing.errors.contains("no-such-command"))
+        #expect(try await here.exec("/etc/passwd").status == 126)
+    }
+
+    @Test(arguments: [("TERM", 143), ("KILL", 137), ("INT", 130)])
+    func `a command that a signal ends gives 128 and its number`(signal: String, status: Int32) async throws {
+        let here = try Installation.here
+        _ = try await here.grant()
+        #expect(try await here.exec("sh", "-c", "kill -\(signal) $$").status == status)
+    }
+
+    @Test func `a command under the user that the policy names runs as that user and nothing more`() async throws {
+        guard Programs.isRoot else { return }  // only root can become somebody else
+        let here = try Installation.here
+        _ = try await here.grant(runAs: "nobody")
+        let outcome = try await here.exec("sh", "-c", "id -un; id -Gn; cat /proc/self/status")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.text.hasPrefix("nobody\nnogroup\n"))
+        #expect(outcome.text.contains("CapEff:\t0000000000000000"))
+        #expect(try await here.exec("cat", "/etc/shadow").status != 0)
+    }
+
+    @Test func `a user that the policy does not name is refused`() async throws {
+        let here = try Installation.here
+        let outcome = try await here.stint(
+            as: "oncall", "request", "--on", "db-1", "--for", "5m", "--reason", "to be somebody else", "--as", "daemon")
+        #expect(outcome.status == 3)
+        #expect(outcome.errors.contains("policy.run-as") && outcome.errors.contains("Allowed:"), "\(outcome.errors)")
+    }
+
+    @Test func `the program's environment is its own, and no descriptor of ours is open in it`() async throws {
+        let here = try Installation.here
+        _ = try await here.grant()
+        let outcome = try await here.exec("sh", "-c", "env; ls /proc/$$/fd | tr '\\n' ' '")
+        #expect(outcome.text.contains("STINT_SESSION=s-") && !outcome.text.contains("STINT_HOME"))
+        #expect(outcome.text.hasSuffix("0 1 2 "), "\(outcome.text)")
+    }
+}
