@@ -57,7 +57,10 @@ final class Supervisors {
         do {
             try folder.make(for: terms)
             var request = SpawnRequest(
-                executable, [SupervisorProcess.programName, SupervisorProcess.command, home.path, terms.id.description])
+                executable, [SupervisorProcess.programName, SupervisorProcess.command, home.path, terms.id.description],
+                // It is this program, and needs what made this process run, such as the loader's variables. The
+                // session's own programs get nothing of it: see `SessionEnvironment`.
+                environment: Environment.all)
             request.descriptors = [.null, .null, .descriptor(StandardStream.error.rawValue)]
             request.newSession = true
             children[terms.id] = Child(try request.start())

@@ -51,6 +51,11 @@
 #include <time.h>
 #include <unistd.h>
 
+// Environment
+
+/// environ(7). Swift refuses the variable, because anybody could change it; nobody here does.
+static inline char **stint_environment(void) { return environ; }
+
 // Files
 
 /// open(2) with its mode; variadic in C.

@@ -9,6 +9,21 @@ package enum Environment {
         getenv(name).map { String(cString: $0) }
     }
 
+    /// All variables, for another process of the same program. Never for somebody else's: see ``SpawnRequest``.
+    package static var all: [(name: String, value: String)] {
+        var variables: [(name: String, value: String)] = []
+        var next = stint_environment()
+        while let entry = next?.pointee {
+            let text = String(cString: entry)
+            // What has no name cannot be handed on, and means nothing to anybody.
+            if let end = text.utf8.firstIndex(of: UInt8(ascii: "=")), end > text.startIndex {
+                variables.append((String(text[..<end]), String(text[text.utf8.index(after: end)...])))
+            }
+            next = next?.advanced(by: 1)
+        }
+        return variables
+    }
+
     /// The name of this machine, as it calls itself.
     package static func hostName() -> String {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in

@@ -25,6 +25,14 @@ struct UserTests {
     }
 }
 
+struct EnvironmentTests {
+    @Test func `all variables are those that each can be asked for`() {
+        let all = Environment.all
+        #expect(all.contains { $0.name == "PATH" })
+        for (name, value) in all { #expect(Environment.value(name) == value) }
+    }
+}
+
 /// Each of these changes its process for good, so it has one of its own.
 struct ProcessStateTests {
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
