@@ -21,7 +21,7 @@ package enum Failures {
     /// here goes by the HTTP status of the broker's answer, or is 1.
     private static let table: [(code: String, status: Int32)] = [
         // 7: who you are
-        ("client.not-joined", 7), ("client.key-damaged", 7), ("system.open-to-others", 7), ("system.owned-by-another", 7),
+        ("authentication.", 7), ("client.not-joined", 7), ("client.key-damaged", 7), ("system.open-to-others", 7), ("system.owned-by-another", 7),
         ("system.parent-writable-by-others", 7), ("device.unknown", 7), ("person.disabled", 7),
         ("authentication.", 7), ("transport.refused-by-peer", 7), ("transport.wrong-key", 7), ("transport.unacceptable-certificate", 7),
         // 2: what you typed
