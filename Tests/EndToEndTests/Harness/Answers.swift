@@ -36,6 +36,15 @@ struct SessionAnswer: Decodable, Sendable {
         let signal: Int?
         let inputBytes: Int
         let outputBytes: Int
+        let statement: String
+
+        /// When the session ended by the node's wall clock, in milliseconds since 1970.
+        var endedAt: Int64 {
+            get throws {
+                struct Statement: Decodable { let endedAt: Int64 }
+                return try JSONDecoder().decode(Statement.self, from: Data(statement.utf8)).endedAt
+            }
+        }
     }
 
     let id: String

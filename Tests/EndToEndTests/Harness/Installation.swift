@@ -16,6 +16,8 @@ final class Installation: Sendable {
         var rules: [String: String] = [:]
         var nodes = ["db-1"]
         var agentEnvironment: [String: String] = [:]
+        /// A program and its arguments that start the agent in their turn.
+        var agentStarter: [String] = []
     }
 
     let directory: String
@@ -153,8 +155,9 @@ final class Installation: Sendable {
     // MARK: Nodes
 
     func startAgent(_ node: String) async throws {
+        let command = setting.agentStarter + [Programs.agent, "serve", "--home", home(ofNode: node)]
         let agent = try RunningProgram(
-            Programs.agent, ["serve", "--home", home(ofNode: node)],
+            command[0], Array(command.dropFirst()),
             environment: Self.environment.merging(setting.agentEnvironment) { $1 },
             streams: .files(input: "/dev/null", output: "/dev/null", errors: "\(directory)/\(node).log"))
         processes.withLock { $0.agents[node] = agent }

@@ -55,8 +55,8 @@ enum ProcessTable {
         return numbers
     }
 
-    /// nil for a process that is gone, or whose file is not for us.
-    private static func text(_ pid: pid_t, _ name: String) -> String? {
+    /// The file of this name in the process's directory. nil for a process that is gone, or whose file is not for us.
+    static func text(_ pid: pid_t, _ name: String) -> String? {
         let descriptor = open("/proc/\(pid)/\(name)", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
