@@ -211,8 +211,10 @@ extension API {
             let visibility = Visibility(person: person, directory: directory)
             let seen = try database.lastSeen()
             return .items(
-                directory.nodes.values.filter(visibility.sees).sorted { $0.name < $1.name }.map { node in
-                    Presentation.node(node, version: core.agents.version(of: node.name), lastSeen: seen[node.name.text])
+                directory.nodes.values.filter(visibility.sees).sorted { $0.name < $1.name }.map { node -> JSONValue in
+                    let version = core.agents.version(of: node.name)
+                    return Presentation.node(
+                        node, version: version, lastSeen: version == nil ? seen[node.name.text] : core.clock.now)
                 })
         }
     }
