@@ -71,7 +71,8 @@ package enum ClientError: Explainable, Equatable {
         case .otherBroker: "The roll names another broker key than the one that your token named."
         case .foundedAlready: "This installation has an administrator already; the founding token works once."
         case .noFoundingPolicy: "The broker offers no policy to begin with."
-        case .invitationNotAccepted: "The broker does not take this invitation: it was used, has expired, or was never known there."
+        case .invitationNotAccepted:
+            "The broker does not take this invitation: it was used, has expired, or was never known there."
         case .unclearAnswer(let what): "The broker's answer cannot be used: \(what)."
         case .wrongObject(let asked, let got): "The broker answered with `\(got)` where `\(asked)` was asked for."
         case .ledgerBehind(let here, let seen): "The broker's ledger ends at entry \(here), and entry \(seen) was seen before."

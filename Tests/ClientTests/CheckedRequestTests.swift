@@ -30,7 +30,8 @@ import Testing
 
     @Test func `a request whose text was changed after signing is refused`() throws {
         let signed = try world.request()
-        let changed = String(decoding: signed.source.text.utf8.map { $0 == UInt8(ascii: "x") ? UInt8(ascii: "y") : $0 }, as: UTF8.self)
+        let bytes = signed.source.text.utf8.map { $0 == UInt8(ascii: "x") ? UInt8(ascii: "y") : $0 }
+        let changed = String(decoding: bytes, as: UTF8.self)
         let source = SignedText(text: changed, signatures: signed.source.signatures)
         let forged = try Signed<RequestStatement>(source)
         #expect(changed != signed.source.text)

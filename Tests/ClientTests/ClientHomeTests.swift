@@ -46,7 +46,10 @@ import Testing
         #expect(failure.hint == "Run: chmod 600 \(temporary.home.keyPath)")
     }
 
-    @Test(arguments: ["", "00", String(repeating: "g", count: 64), String(repeating: "A", count: 64), String(repeating: "0", count: 65)])
+    @Test(arguments: [
+        "", "00", String(repeating: "g", count: 64), String(repeating: "A", count: 64),
+        String(repeating: "0", count: 65),
+    ])
     func `a damaged key is refused`(_ text: String) throws {
         let temporary = try TemporaryHome()
         try DurableFile.writeAtomically(Array(text.utf8), to: temporary.home.keyPath)

@@ -61,7 +61,11 @@ import Testing
     }
 
     @Test func `times of the API are read, and nothing that only looks like one`() {
-        for text in ["2026-11-21T01:32:46.123Z", "1970-01-01T00:00:00.000Z", "2000-02-29T23:59:59.999Z", "9999-12-31T23:59:59.999Z"] {
+        let right = [
+            "2026-11-21T01:32:46.123Z", "1970-01-01T00:00:00.000Z", "2000-02-29T23:59:59.999Z",
+            "9999-12-31T23:59:59.999Z",
+        ]
+        for text in right {
             #expect(Timestamp(rfc3339: text)?.description == text)
         }
         #expect(Timestamp(rfc3339: "2026-11-21T01:32:46Z")?.description == "2026-11-21T01:32:46.000Z")

@@ -26,9 +26,12 @@ struct ShowCommand: Command {
         text = values.required("id")
         let letter = text.utf8.count == 8 ? text.utf8.first.map { $0 | 0x20 } : nil
         switch letter {
-        case UInt8(ascii: "g"): kinds = [.grant(try values.requiredParsed("id") { text throws(Refusal) in try GrantID(text) })]
-        case UInt8(ascii: "s"): kinds = [.session(try values.requiredParsed("id") { text throws(Refusal) in try SessionID(text) })]
-        case UInt8(ascii: "r"): kinds = [.request(try values.requiredParsed("id") { text throws(Refusal) in try RequestID(text) })]
+        case UInt8(ascii: "g"):
+            kinds = [.grant(try values.requiredParsed("id") { text throws(Refusal) in try GrantID(text) })]
+        case UInt8(ascii: "s"):
+            kinds = [.session(try values.requiredParsed("id") { text throws(Refusal) in try SessionID(text) })]
+        case UInt8(ascii: "r"):
+            kinds = [.request(try values.requiredParsed("id") { text throws(Refusal) in try RequestID(text) })]
         default:
             kinds = [
                 .request(try values.requiredParsed("id") { text throws(Refusal) in try RequestID(text) }),

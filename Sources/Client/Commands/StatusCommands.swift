@@ -67,7 +67,8 @@ struct StatusCommand: Command {
             var fields = FieldList()
             fields.add("version", answer.optionalText("version"))
             fields.add("roll", "\(user.roll.number) entries, verified, head \(user.roll.head.hex)")
-            fields.add("ledger", answer.optionalInteger("ledger").map { "\($0) entries, head \(answer.optionalText("ledgerHead") ?? "?")" })
+            let head = answer.optionalText("ledgerHead") ?? "?"
+            fields.add("ledger", answer.optionalInteger("ledger").map { "\($0) entries, head \(head)" })
             if let time = answer.time("time") {
                 fields.add("clock", "\(TimeText.utc(time)), \(Self.difference(time, .now()))")
             }

@@ -88,7 +88,7 @@ struct DenyCommand: Command {
 
 /// What an approver is shown.
 package enum VoteText {
-    /// - Parameter answer: the broker's object; only what nobody signs is taken from it, and it is named as the broker's word.
+    /// - Parameter answer: the broker's object. Only the deadline is taken from it, which nobody signs.
     package static func question(_ request: CheckedRequest, _ vote: Vote, _ answer: Answer, now: Timestamp) -> String {
         let terms = request.terms
         var fields = FieldList()
@@ -102,13 +102,16 @@ package enum VoteText {
             })
             let asked = duration == terms.duration ? "" : ", of \(DurationText.format(terms.duration)) asked for"
             fields.add("for", DurationText.format(duration) + asked)
-            if nodes.count < request.nodes.count { fields.add("left out", "\(request.nodes.count - nodes.count) nodes that were asked for") }
+            if nodes.count < request.nodes.count {
+                fields.add("left out", "\(request.nodes.count - nodes.count) of the nodes that were asked for")
+            }
         }
         fields.add("run as", terms.runAs.text)
         fields.add("may", terms.capabilities.sorted().map(\.rawValue).joined(separator: ", "))
         fields.add("entitlement", terms.entitlement.text)
         fields.add("needs", each: request.rules.current.seats.map(\.description))
-        fields.add("signed", "\(TimeText.local(terms.at)), \(TimeText.relative(terms.at, now: now)), by a device of \(terms.person)")
+        let age = TimeText.relative(terms.at, now: now)
+        fields.add("signed", "\(TimeText.local(terms.at)), \(age), by a device of \(terms.person)")
         if let deadline = ObjectText.deadline(answer, "decideBefore", now: now) { fields.add("decide before", deadline) }
         return "Request \(terms.id)\n\(fields.text)"
     }

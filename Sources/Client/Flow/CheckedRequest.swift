@@ -44,7 +44,8 @@ package struct CheckedRequest: Sendable {
     ///
     /// - Throws: a ``Refusal`` where the voter may not vote, or where the narrowing leaves nothing or widens.
     package func approval(
-        by voter: PersonName, duration: Duration?, on selector: Selector?, note: String, in directory: Directory, at now: Timestamp
+        by voter: PersonName, duration: Duration?, on selector: Selector?, note: String, in directory: Directory,
+        at now: Timestamp
     ) throws(Refusal) -> Vote {
         if let refusal = rules.voteRefusal(of: voter, on: terms, in: directory) { throw refusal }
         try HumanText.check(note)

@@ -8,7 +8,9 @@ extension Operator {
     /// Signs an invitation, hands it in, and makes the token that goes with it.
     ///
     /// - Parameter lifetime: how long the token works, at most seven days.
-    package func invite(_ subject: InvitationStatement.Subject, lifetime: Duration) throws -> (token: String, notAfter: Timestamp) {
+    package func invite(
+        _ subject: InvitationStatement.Subject, lifetime: Duration
+    ) throws -> (token: String, notAfter: Timestamp) {
         try synchronise()
         let secret = try SecretBytes(random: SigningKey.seedLength)
         let secretKey = try SigningKey(seed: secret)

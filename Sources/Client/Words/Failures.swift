@@ -17,42 +17,48 @@ package enum Failures {
         .init(7, "Not authenticated: no key, a key open to others, an unknown or disabled device."),
     ]
 
-    /// Codes and prefixes of codes (with a trailing dot) with their status; the first that fits counts. What is not in
-    /// here goes by the HTTP status of the broker's answer, or is 1.
-    private static let table: [(code: String, status: Int32)] = [
-        // 7: who you are
-        ("authentication.", 7), ("client.not-joined", 7), ("client.key-damaged", 7), ("system.open-to-others", 7), ("system.owned-by-another", 7),
-        ("system.parent-writable-by-others", 7), ("device.unknown", 7), ("person.disabled", 7),
-        ("authentication.", 7), ("transport.refused-by-peer", 7), ("transport.wrong-key", 7), ("transport.unacceptable-certificate", 7),
-        // 2: what you typed
-        ("duration.malformed", 2), ("name.malformed", 2), ("id.malformed", 2), ("tag.malformed", 2),
-        ("selector.malformed", 2), ("capability.unknown", 2), ("principal.malformed", 2), ("token.malformed", 2),
-        ("token.damaged", 2), ("token.wrong-kind", 2), ("transport.bad-endpoint", 2), ("client.needs-confirmation", 2),
-        // 5: too late, too early, already
-        ("token.expired", 5), ("invitation.", 5), ("founding.", 5), ("charter.outdated", 5), ("client.already-joined", 5), ("roll.founded-already", 5),
-        ("roll.name-taken", 5), ("roll.key-taken", 5), ("roll.last-administrator", 5), ("request.not-approved", 3),
-        ("request.already-resolved", 5), ("request.deadline-passed", 5), ("grant.over", 5), ("grant.already-active", 5),
-        ("grant.activation-deadline-passed", 5), ("session.over", 5), ("session.not-open", 5), ("vote.already-voted", 5),
-        ("state.", 5),
-        // 4: not there
-        ("client.not-found", 4), ("grant.not-found", 4), ("request.not-found", 4), ("session.not-found", 4),
-        ("recording.not-found", 4), ("person.unknown", 4), ("node.unknown", 4), ("selector.no-node", 4),
-        ("roll.unknown-subject", 4),
-        // 6: not reachable
-        ("transport.unreachable", 6), ("transport.name-not-found", 6), ("transport.timed-out", 6), ("transport.closed", 6),
-        ("transport.truncated", 6), ("session.timed-out", 6), ("node.not-connected", 6), ("node.silent", 6),
-        ("storage.", 6), ("broker.overloaded", 6),
-        // 1: evidence that does not hold is a failure, whoever refused it
-        ("roll.", 1), ("ledger.", 1), ("evidence.", 1), ("clock.", 1), ("policy.invalid", 1),
-        ("lease.", 1), ("session.recorder-failed", 1), ("internal", 1),
-        // 3: refused
-        ("policy.", 3), ("reason.", 3), ("duration.", 3), ("vote.", 3), ("request.", 3), ("grant.", 3), ("end.", 3),
-        ("person.", 3),
+    /// Codes, and prefixes of codes with their trailing dot; the first row that fits counts. What is not in here goes by
+    /// the HTTP status of the broker's answer, or is 1.
+    private static let table: [(status: Int32, codes: [String])] = [
+        // Who you are.
+        (7, [
+            "authentication.", "client.not-joined", "client.key-damaged", "device.unknown", "person.disabled",
+            "system.open-to-others", "system.owned-by-another", "system.parent-writable-by-others",
+            "transport.refused-by-peer", "transport.unacceptable-certificate", "transport.wrong-key",
+        ]),
+        // What you typed.
+        (2, [
+            "capability.unknown", "client.needs-confirmation", "duration.malformed", "id.malformed", "name.malformed",
+            "principal.malformed", "selector.malformed", "tag.malformed", "token.damaged", "token.malformed",
+            "token.wrong-kind", "transport.bad-endpoint",
+        ]),
+        // Too late, too early, already.
+        (5, [
+            "charter.outdated", "client.already-joined", "founding.", "grant.activation-deadline-passed",
+            "grant.already-active", "grant.over", "invitation.", "request.already-resolved", "request.deadline-passed",
+            "roll.founded-already", "roll.key-taken", "roll.last-administrator", "roll.name-taken", "session.not-open",
+            "session.over", "state.", "token.expired", "vote.already-voted",
+        ]),
+        // Not there, or not for you to see.
+        (4, [
+            "client.not-found", "grant.not-found", "node.unknown", "person.unknown", "recording.not-found",
+            "request.not-found", "roll.unknown-subject", "selector.no-node", "session.not-found",
+        ]),
+        // Not reachable.
+        (6, [
+            "broker.overloaded", "node.not-connected", "node.silent", "session.timed-out", "storage.",
+            "transport.closed", "transport.name-not-found", "transport.timed-out", "transport.truncated",
+            "transport.unreachable",
+        ]),
+        // Evidence that does not hold is a failure, whoever refused it.
+        (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "policy.invalid", "roll.", "session.recorder-failed"]),
+        // Refused.
+        (3, ["duration.", "end.", "grant.", "person.", "policy.", "reason.", "request.", "vote."]),
     ]
 
     package static func status(code: String, http: Int? = nil) -> Int32 {
         let row = table.first { row in
-            row.code.utf8.last == UInt8(ascii: ".") ? code.utf8.starts(with: row.code.utf8) : code == row.code
+            row.codes.contains { $0.utf8.last == UInt8(ascii: ".") ? code.utf8.starts(with: $0.utf8) : code == $0 }
         }
         if let row { return row.status }
         switch http {
