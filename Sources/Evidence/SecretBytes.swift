@@ -11,16 +11,19 @@ package struct SecretBytes: ~Copyable, @unchecked Sendable {
 
     /// Fills `count` bytes in place.
     package init<E: Error>(count: Int, filledBy fill: (UnsafeMutableRawBufferPointer) throws(E) -> Void) throws(E) {
-        buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
+        // Kept apart until it is filled: once the property is set, a throw would also run `deinit`, and free it twice.
+        let made = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
         // Not being able to lock (RLIMIT_MEMLOCK) leaves the secret in ordinary memory, which is no failure.
-        _ = mlock(buffer.baseAddress, count)
+        _ = mlock(made.baseAddress, count)
         do {
-            try fill(buffer)
+            try fill(made)
         } catch {
-            OPENSSL_cleanse(buffer.baseAddress, count)
-            buffer.deallocate()
+            OPENSSL_cleanse(made.baseAddress, count)
+            _ = munlock(made.baseAddress, count)
+            made.deallocate()
             throw error
         }
+        buffer = made
     }
 
     /// `count` bytes from the kernel's generator.
