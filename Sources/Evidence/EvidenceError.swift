@@ -11,6 +11,8 @@ package enum EvidenceError: Error, Equatable {
     case internalFailure(String)
 
     case signatureMalformed
+    /// A field of the right kind whose value cannot be.
+    case fieldMalformed(String)
     case typeUnknown(String)
     case typeUnexpected(String, expected: String)
     /// No valid signature by the key that ought to have signed.
@@ -27,6 +29,8 @@ package enum EvidenceError: Error, Equatable {
     case invitationUnknown
     case invitationUsed
     case invitationExpired(Timestamp)
+    /// Who invited, or the device that signed the invitation, was taken away since.
+    case invitationVoid(by: PersonName)
     case subjectUnknown(kind: String, String)
     case policyInvalid(String)
     case lastAdministrator(PersonName)
@@ -54,6 +58,7 @@ extension EvidenceError: Explainable {
         case .cryptography(let error): error.code
         case .internalFailure: "internal"
         case .signatureMalformed: "evidence.signature-malformed"
+        case .fieldMalformed: "evidence.field-malformed"
         case .typeUnknown: "evidence.unknown-type"
         case .typeUnexpected: "evidence.unexpected-type"
         case .notSigned: "evidence.not-signed"
@@ -67,6 +72,7 @@ extension EvidenceError: Explainable {
         case .invitationUnknown: "invitation.unknown"
         case .invitationUsed: "invitation.used"
         case .invitationExpired: "invitation.expired"
+        case .invitationVoid: "invitation.void"
         case .subjectUnknown: "roll.unknown-subject"
         case .policyInvalid: "policy.invalid"
         case .lastAdministrator: "roll.last-administrator"
@@ -81,6 +87,7 @@ extension EvidenceError: Explainable {
         case .refused(let refusal): refusal.message
         case .cryptography(let error): error.message
         case .internalFailure(let what): "Something failed that should not: \(what)."
+        case .fieldMalformed(let what): "The statement is malformed: \(what)."
         case .signatureMalformed: "A signature is not 64 bytes under an Ed25519 key."
         case .typeUnknown(let type): "`\(type)` is not a kind of statement that is known here."
         case .typeUnexpected(let type, let expected): "A statement of kind `\(expected)` was expected, and this is `\(type)`."
@@ -95,6 +102,7 @@ extension EvidenceError: Explainable {
         case .invitationUnknown: "There is no such invitation."
         case .invitationUsed: "The invitation was used already."
         case .invitationExpired(let time): "The invitation expired at \(time)."
+        case .invitationVoid(let name): "The invitation no longer counts: `\(name)` may not invite any more, or not with that device."
         case .subjectUnknown(let kind, let name): "There is no \(kind) `\(name)`."
         case .policyInvalid(let what): what
         case .lastAdministrator(let name): "`\(name)` is the last administrator."
@@ -109,8 +117,8 @@ extension EvidenceError: Explainable {
         case .refused(let refusal): refusal.hint
         case .cryptography(let error): error.hint
         case .rollBehind, .rollForked: "The broker serves an old or another history. Ask who runs it; do not go on."
-        case .nameTaken: "Choose another name, or disable the other first."
-        case .invitationUsed, .invitationExpired, .invitationUnknown: "Ask an administrator for a new one: a token works once, for 15 minutes."
+        case .nameTaken: "Choose another name: a name is used once, even when its bearer is disabled."
+        case .invitationUsed, .invitationExpired, .invitationVoid, .invitationUnknown: "Ask an administrator for a new one: a token works once, for 15 minutes."
         case .lastAdministrator: "Make somebody else administrator first."
         default: nil
         }

@@ -135,10 +135,10 @@ package struct VoteStatement: Statement {
         let duration = try reader.seconds("duration")
         switch try reader.string("verdict", maximum: 16) {
         case "approve":
-            guard nodes.count == names.count else { throw EvidenceError.internalFailure("a node is named twice") }
+            guard nodes.count == names.count else { throw EvidenceError.fieldMalformed("a node is named twice") }
             vote = Vote(person: person, verdict: .approve(nodes: nodes, duration: duration), note: note, at: at)
         case "deny":
-            guard nodes.isEmpty, duration == .zero else { throw EvidenceError.internalFailure("a denial grants nothing") }
+            guard nodes.isEmpty, duration == .zero else { throw EvidenceError.fieldMalformed("a denial grants nothing") }
             vote = Vote(person: person, verdict: .deny, note: note, at: at)
         case let other: throw EvidenceError.typeUnknown("verdict " + other)
         }

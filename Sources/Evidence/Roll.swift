@@ -14,6 +14,8 @@ import StrictJSON
 package struct Roll: Sendable {
     private struct Invitation: Sendable {
         let statement: InvitationStatement
+        /// The device that signed it.
+        let signer: PublicKey
         var isUsed: Bool
     }
 
@@ -48,7 +50,17 @@ package struct Roll: Sendable {
     }
 
     /// Whether somebody may still join with the invitation that has this digest.
-    package func hasOpenInvitation(_ digest: Digest) -> Bool { invitations[digest]?.isUsed == false }
+    package func hasOpenInvitation(_ digest: Digest) -> Bool {
+        invitations[digest].map { !$0.isUsed && stands($0) } ?? false
+    }
+
+    /// An invitation falls with who gave it: a device that was taken away must leave no door open behind it.
+    private func stands(_ invitation: Invitation) -> Bool {
+        let by = invitation.statement.by
+        guard person(withDevice: invitation.signer)?.name == by else { return false }
+        if case .device = invitation.statement.subject { return true }
+        return directory.isAdministrator(by)
+    }
 
     /// Checks that `person` signed `statement` with one of their enabled devices, and says which.
     package func signer<Value>(of statement: Signed<Value>, mustBe person: PersonName) throws(EvidenceError) -> PublicKey {
@@ -121,30 +133,34 @@ package struct Roll: Sendable {
         throw .notSigned(type: Value.type, by: "an administrator")
     }
 
-    private func checkAdministrator<Value>(_ name: PersonName, signed statement: Signed<Value>) throws(EvidenceError) {
+    @discardableResult
+    private func checkAdministrator<Value>(_ name: PersonName, signed statement: Signed<Value>) throws(EvidenceError)
+        -> PublicKey
+    {
         guard directory.isAdministrator(name) else { throw .refused(.notAnAdministrator(name)) }
-        _ = try signer(of: statement, mustBe: name)
+        return try signer(of: statement, mustBe: name)
     }
 
     // MARK: Invitation and enrolment
 
     private mutating func apply(_ invitation: Signed<InvitationStatement>) throws(EvidenceError) {
         let statement = invitation.value
+        let signer: PublicKey
         switch statement.subject {
         case .person(let name, _, _):
-            try checkAdministrator(statement.by, signed: invitation)
+            signer = try checkAdministrator(statement.by, signed: invitation)
             guard directory.people[name] == nil else { throw .nameTaken(kind: "person", name.text) }
         case .node(let name, _):
-            try checkAdministrator(statement.by, signed: invitation)
+            signer = try checkAdministrator(statement.by, signed: invitation)
             guard directory.nodes[name] == nil else { throw .nameTaken(kind: "node", name.text) }
         case .device(let name):
             guard name == statement.by else { throw .notSigned(type: InvitationStatement.type, by: "`\(name)`") }
-            _ = try signer(of: invitation, mustBe: name)
+            signer = try self.signer(of: invitation, mustBe: name)
         }
         guard statement.notAfter > statement.at, statement.notAfter - statement.at <= .seconds(7 * 86_400) else {
             throw .invitationExpired(statement.notAfter)
         }
-        invitations[invitation.digest] = Invitation(statement: statement, isUsed: false)
+        invitations[invitation.digest] = Invitation(statement: statement, signer: signer, isUsed: false)
     }
 
     private mutating func apply(_ enrolment: Signed<EnrolmentStatement>, _ now: Timestamp?) throws(EvidenceError) {
@@ -152,6 +168,7 @@ package struct Roll: Sendable {
         guard let invitation = invitations[statement.invitation] else { throw .invitationUnknown }
         guard !invitation.isUsed else { throw .invitationUsed }
         let invited = invitation.statement
+        guard stands(invitation) else { throw .invitationVoid(by: invited.by) }
         if let now, now >= invited.notAfter { throw .invitationExpired(invited.notAfter) }
         guard statement.at < invited.notAfter + Opening.freshness else { throw .invitationExpired(invited.notAfter) }
         try enrolment.check(signedBy: invited.secret, who: "the invitation's secret")

@@ -104,6 +104,7 @@ package struct CharterStatement: Statement {
             name: try inner.name("name"), groups: try inner.names("groups", maximum: 32), key: try inner.publicKey("key"),
             device: try inner.string("device", maximum: 128), founding: try inner.publicKey("founding"))
         try inner.finish()
+        try HumanText.check(founder?.device ?? "")
     }
 }
 

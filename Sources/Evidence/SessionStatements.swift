@@ -86,7 +86,7 @@ package struct OpeningStatement: Statement {
         runAs = try RunAsName(user: try reader.string("runAs", maximum: 63))
         command = try reader.array("command", maximum: Self.maximumArguments).map { item in
             guard let text = item.asString, text.utf8.count <= Self.maximumArgumentLength else {
-                throw EvidenceError.internalFailure("an argument is not a string of at most 32 KiB")
+                throw EvidenceError.fieldMalformed("an argument is not a string of at most 32 KiB")
             }
             return text
         }
@@ -249,7 +249,7 @@ package struct ReceiptStatement: Statement {
         case (.integer(let status), .null) where (0...255).contains(status): outcome = .exited(Int(status))
         case (.null, .integer(let number)) where (1...64).contains(number): outcome = .signalled(Int(number))
         case (.null, .null): outcome = .none
-        default: throw EvidenceError.internalFailure("a process exits, or ends by a signal")
+        default: throw EvidenceError.fieldMalformed("a process exits, or ends by a signal")
         }
     }
 }

@@ -79,7 +79,7 @@ extension ObjectReader {
 
     mutating func digest(_ key: String) throws -> Digest {
         let text = try string(key, maximum: 64)
-        guard let digest = Digest(hex: text) else { throw EvidenceError.internalFailure("`\(key)` is not a digest") }
+        guard let digest = Digest(hex: text) else { throw EvidenceError.fieldMalformed("`\(key)` is not a digest") }
         return digest
     }
 
@@ -98,11 +98,11 @@ extension ObjectReader {
 
     mutating func keyedStrings(_ key: String, maximum: Int) throws -> [(key: String, value: String)] {
         guard let object = try value(key).asObject, object.members.count <= maximum else {
-            throw EvidenceError.internalFailure("`\(key)` is not an object of at most \(maximum) members")
+            throw EvidenceError.fieldMalformed("`\(key)` is not an object of at most \(maximum) members")
         }
         return try object.members.map { member in
             guard let text = member.value.asString else {
-                throw EvidenceError.internalFailure("`\(key).\(member.key)` is not a string")
+                throw EvidenceError.fieldMalformed("`\(key).\(member.key)` is not a string")
             }
             return (member.key, text)
         }
@@ -112,7 +112,7 @@ extension ObjectReader {
     mutating func nonce() throws -> String {
         let text = try string("nonce", maximum: 32)
         guard text.utf8.count == 32, Hex.decode(text) != nil else {
-            throw EvidenceError.internalFailure("`nonce` is not 16 bytes in hexadecimal")
+            throw EvidenceError.fieldMalformed("`nonce` is not 16 bytes in hexadecimal")
         }
         return text
     }
