@@ -49,9 +49,12 @@ package struct Problem: Explainable, Equatable {
 
     /// Reads a problem that a peer sent. What is missing or too long is replaced, never trusted.
     package init(_ value: JSONValue, status: Int) {
+        func text(_ key: String, maximum: Int) -> String? {
+            value[key]?.asString.flatMap { $0.utf8.count <= maximum ? $0 : nil }
+        }
         self.init(
-            status: status, code: value["code"]?.asString ?? "broker.unclear",
-            message: value["title"]?.asString ?? "The broker answered with status \(status) and no reason.",
-            hint: value["hint"]?.asString)
+            status: status, code: text("code", maximum: 64) ?? "broker.unclear",
+            message: text("title", maximum: 4096) ?? "The broker answered with status \(status) and no reason.",
+            hint: text("hint", maximum: 4096))
     }
 }
