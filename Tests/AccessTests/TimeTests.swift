@@ -85,6 +85,11 @@ import Testing
         #expect(throws: Refusal.durationMalformed(text)) { try DurationText.parse(text) }
     }
 
+    @Test func `a length of time of 24 characters is read and of 25 is not`() throws {
+        #expect(try DurationText.parse("00001d00002h00003m00004s") == .seconds(93_784))
+        #expect(throws: Refusal.self) { try DurationText.parse("000001d00002h00003m00004s") }
+    }
+
     @Test(arguments: [
         (0, "0s"), (-1, "0s"), (59, "59s"), (60, "1m"), (61, "1m1s"), (3600, "1h"), (5400, "1h30m"), (86_400, "1d"),
         (93_784, "1d2h3m4s"),

@@ -187,6 +187,13 @@ private func text(_ text: String, signedBy key: PublicKey, _ signature: [UInt8])
         #expect(!bare.isSigned(by: key.publicKey))
     }
 
+    @Test func `a signature counts only under the key that made it`() throws {
+        let (anna, bob) = (try Installation.key("anna"), try Installation.key("bob"))
+        let source = try Installation.charter().signed(with: anna).source
+        let relabelled = try text(source.text, signedBy: bob.publicKey, #require(source.signatures.first).bytes)
+        #expect(!relabelled.isSigned(by: anna.publicKey) && !relabelled.isSigned(by: bob.publicKey))
+    }
+
     @Test func `the signature that counts may stand anywhere among others`() throws {
         let statement = try Installation.charter().signed(with: Installation.key("bob"), Installation.key("anna"))
         #expect(statement.isSigned(by: try Installation.key("anna").publicKey))
