@@ -52,9 +52,11 @@ package struct GrantMemory: Sendable {
     /// - Throws: ``Refusal/grantOver(_:_:_:)`` for a grant that has ended, whatever the clocks say.
     package func deadline(of lease: Lease, version: Int64, request: Digest, at now: Moment) throws -> Int64 {
         if let reason = try endReason(of: request) { throw Refusal.grantOver(lease.grant, .ended, reason) }
-        let left = min(lease.notAfter - now.wall, lease.notAfter - lease.notBefore)
-        var deadline = now.boot + max(0, left.wholeMilliseconds) * 1_000_000
         let known = try anchor(of: request)
+        // A second activation of the same lease does not move its end, also not across a reboot.
+        let notAfter = known.map { $0.leaseVersion == version ? min(lease.notAfter, $0.notAfter) : lease.notAfter } ?? lease.notAfter
+        let left = min(notAfter - now.wall, lease.notAfter - lease.notBefore)
+        var deadline = now.boot + max(0, left.wholeMilliseconds) * 1_000_000
         if let anchor = known {
             guard version >= anchor.leaseVersion else {
                 throw AgentError.leaseOutdated(lease.grant, version: version, seen: anchor.leaseVersion)
@@ -62,7 +64,7 @@ package struct GrantMemory: Sendable {
             if anchor.bootID == now.bootID { deadline = min(deadline, anchor.deadline) }
         }
         guard deadline > now.boot else { throw Refusal.grantOver(lease.grant, .ended, .expired) }
-        let anchor = Anchor(bootID: now.bootID, deadline: deadline, leaseVersion: version, notAfter: lease.notAfter)
+        let anchor = Anchor(bootID: now.bootID, deadline: deadline, leaseVersion: version, notAfter: notAfter)
         if anchor != known { try save(anchor, of: request) }
         return deadline
     }

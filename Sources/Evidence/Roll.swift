@@ -201,8 +201,7 @@ package struct Roll: Sendable {
         case .person(let name):
             try checkAdministrator(statement.by, signed: disabling)
             guard directory.people[name]?.isEnabled == true else { throw .subjectUnknown(kind: "person", name.text) }
-            let remaining = (directory.charter?.administrators ?? []).filter { $0 != name && directory.isAdministrator($0) }
-            guard !remaining.isEmpty else { throw .lastAdministrator(name) }
+            guard canBeAdministered(leaving: { $0.name == name ? [] : $0.devices }) else { throw .lastAdministrator(name) }
             directory.people[name]?.isEnabled = false
         case .device(let key):
             guard let owner = personOfDevice[key],
@@ -213,11 +212,22 @@ package struct Roll: Sendable {
             } else {
                 try checkAdministrator(statement.by, signed: disabling)
             }
+            guard canBeAdministered(leaving: { $0.devices.filter { $0.key != key } }) else { throw .lastAdministrator(owner) }
             directory.people[owner]?.devices[index].isEnabled = false
         case .node(let name):
             try checkAdministrator(statement.by, signed: disabling)
             guard directory.nodes[name]?.isEnabled == true else { throw .subjectUnknown(kind: "node", name.text) }
             directory.nodes[name]?.isEnabled = false
+        }
+    }
+
+    /// Whether an administrator with a device remains: without one, nobody could ever change the roll again.
+    ///
+    /// - Parameter devices: what would be left of a person's devices.
+    private func canBeAdministered(leaving devices: (Person) -> [Device]) -> Bool {
+        (directory.charter?.administrators ?? []).contains { name in
+            guard directory.isAdministrator(name), let person = directory.people[name] else { return false }
+            return devices(person).contains(where: \.isEnabled)
         }
     }
 }

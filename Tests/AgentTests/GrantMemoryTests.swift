@@ -66,6 +66,24 @@ private struct Memory {
         #expect(after == 7 + 5 * Memory.minute)
     }
 
+    @Test func `a second activation of the same grant moves its end on no clock, nor across a reboot`() throws {
+        let memory = try Memory()
+        let first = try memory.deadline()
+        let installation = try Installation()
+        var plan = try EvidencePlan(installation)
+        plan.activatedAt = Installation.start + .seconds(300)
+        plan.openedAt = Installation.start + .seconds(300)
+        let later = try plan.evidence().decide(with: installation.roll, at: Installation.start + .seconds(300))
+        #expect(later.notAfter == memory.lease.notAfter + .seconds(300))
+        func deadline(boot: Int64, bootID: String) throws -> Int64 {
+            try memory.grants.deadline(
+                of: later, version: 1, request: memory.request,
+                at: GrantMemory.Moment(wall: Installation.start + .seconds(300), boot: boot, bootID: bootID))
+        }
+        #expect(try deadline(boot: Memory.boot + 5 * Memory.minute, bootID: "a") == first)
+        #expect(try deadline(boot: 7, bootID: "b") == 7 + 5 * Memory.minute)
+    }
+
     @Test func `a grant whose time is up on the boot clock is over whatever the wall clock says`() throws {
         let memory = try Memory()
         let end = try memory.deadline()

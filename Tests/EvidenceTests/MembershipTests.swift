@@ -214,6 +214,21 @@ import Testing
         expect(.lastAdministrator(try PersonName("bob")), from: then, on: ours)
     }
 
+    @Test func `the last device of the last administrator cannot be disabled, by nobody`() throws {
+        let ours = try Installation()
+        let key = try Installation.key("anna").publicKey
+        let own = try ours.disabling(.device(key), by: "anna").signed(with: Installation.key("anna"))
+        expect(.lastAdministrator(try PersonName("anna")), from: own, on: ours)
+    }
+
+    @Test func `an administrator without a device does not count as one who remains`() throws {
+        var ours = try Installation()
+        try ours.add(ours.nextCharter(administrators: ["anna", "bob"]).signed(with: Installation.key("anna")))
+        try ours.disable(.device(Installation.key("bob").publicKey), by: "bob")
+        let last = try ours.disabling(.person(PersonName("anna"))).signed(with: Installation.key("anna"))
+        expect(.lastAdministrator(try PersonName("anna")), from: last, on: ours)
+    }
+
     @Test func `a device is taken away by its person or an administrator and by nobody else`() throws {
         let ours = try Installation()
         let key = try Installation.key("bob").publicKey
