@@ -24,6 +24,8 @@ package enum AgentError: Error, Equatable {
     case otherBroker(pinned: PublicKey, found: PublicKey?)
     case rollUnsettled(tries: Int)
     case notEnrolled(NodeName)
+    /// The broker has not shown on this channel that its ledger continues what was seen here.
+    case ledgerNotShown
 
     // An opening that is refused here
     case otherNode(asked: NodeName, here: NodeName)
@@ -66,6 +68,7 @@ extension AgentError: Explainable {
         case .otherBroker: "agent.other-broker"
         case .rollUnsettled: "agent.roll-unsettled"
         case .notEnrolled: "agent.not-enrolled"
+        case .ledgerNotShown: "ledger.not-shown"
         case .otherNode: "opening.other-node"
         case .openingReplayed: "opening.replayed"
         case .openingTooOld: "opening.too-old"
@@ -96,6 +99,7 @@ extension AgentError: Explainable {
             "The roll names the broker key \(found?.hex ?? "none"), and the token names \(pinned)."
         case .rollUnsettled(let tries): "The roll changed under each of \(tries) tries to join."
         case .notEnrolled(let name): "The broker took the enrolment of `\(name)`, and its roll does not have it."
+        case .ledgerNotShown: "The broker has not shown yet that its ledger continues the one that this node has seen."
         case .otherNode(let asked, let here): "The opening is for node `\(asked)`, and this is node `\(here)`."
         case .openingReplayed(let id): "The opening of session \(id) was used already."
         case .openingTooOld(let time): "The opening was signed at \(time), before the time that this node still remembers."
@@ -125,6 +129,7 @@ extension AgentError: Explainable {
         case .otherRoot, .otherBroker: "Somebody serves another history. Ask who runs the broker; do not go on."
         case .rollUnsettled: "Try again in a moment."
         case .notEnrolled: "Ask who runs the broker."
+        case .ledgerNotShown: "Try again in a moment; if it stays so, ask who runs the broker."
         case .otherNode, .openingReplayed, .openingTooOld, .openingMemoryFull: "Open the session again."
         case .leaseOutdated: "The broker may have been restored from an old copy. Ask who runs it."
         case .capabilityUnsupported: "Use `stint shell` or `stint exec`."

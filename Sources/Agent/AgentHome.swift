@@ -10,6 +10,7 @@ package import Posix
 ///     node.key         the seed of the node's key, 64 hexadecimal digits
 ///     node.json        name, broker, pin, root; its presence means that the node has joined
 ///     roll.jsonl       the entries of the roll, as accepted
+///     ledger.json      the highest head of the ledger that was seen
 ///     openings         digests of openings seen lately
 ///     grants/          what is remembered of each grant
 ///     sessions/ID/     lease.json, control.fifo, receipt.json of each session not settled yet
@@ -29,6 +30,7 @@ package struct AgentHome: Sendable {
     package var keyPath: String { path + "/node.key" }
     package var identityPath: String { path + "/node.json" }
     package var rollPath: String { path + "/roll.jsonl" }
+    package var ledgerPath: String { path + "/ledger.json" }
     package var openingsPath: String { path + "/openings" }
     package var grantsPath: String { path + "/grants" }
     package var sessionsPath: String { path + "/sessions" }
@@ -45,7 +47,7 @@ package struct AgentHome: Sendable {
         try DurableFile.makeDirectory(grantsPath)
         try DurableFile.makeDirectory(sessionsPath)
         for directory in [path, grantsPath, sessionsPath] { try PrivateFile.check(directory) }
-        for file in [keyPath, identityPath, rollPath, openingsPath] where access(file, F_OK) == 0 {
+        for file in [keyPath, identityPath, rollPath, ledgerPath, openingsPath] where access(file, F_OK) == 0 {
             try PrivateFile.check(file)
         }
     }

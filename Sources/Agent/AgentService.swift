@@ -18,10 +18,13 @@ package final class AgentService {
     private let timer: DeadlineTimer
     private let supervisors: Supervisors
     private var roll: NodeRoll
+    private var ledger: NodeLedger
     private var gatekeeper: Gatekeeper
     private var channel: ControlChannel?
     private var backoff = Backoff()
     private var dialAt = ContinuousClock.now
+    /// Until then a broker whose ledger does not hold is not asked again.
+    private var doubtUntil = ContinuousClock.now
     private var lookAt = ContinuousClock.now
     /// Receipts sent over the present channel.
     private var sentReceipts: Set<SessionID> = []
@@ -29,6 +32,8 @@ package final class AgentService {
 
     /// How often to look for supervisors that ended without our being told: those of an earlier agent.
     private static let lookEvery: Duration = .seconds(15)
+    /// How long a broker that showed a wrong ledger is left alone.
+    private static let doubt: Duration = .seconds(30)
 
     /// Reads the home and verifies the roll.
     package init(_ home: AgentHome, version: String, executable: String) throws {
@@ -37,6 +42,7 @@ package final class AgentService {
         identity = try home.identity()
         key = try NodeKey.load(home.keyPath)
         roll = try NodeRoll(home.rollPath, root: identity.root)
+        ledger = try NodeLedger(home.ledgerPath, root: identity.root, broker: identity.pin)
         let grants = GrantMemory(home.grantsPath)
         try grants.clean(at: .now)
         gatekeeper = Gatekeeper(
@@ -110,6 +116,7 @@ package final class AgentService {
         do {
             let hello = ControlMessage.hello(
                 version: version, rollNumber: roll.roll.number, sessions: try supervisors.all())
+            ledger.forgetChannel()
             channel = try ControlChannel(to: identity, with: key, hello: hello)
             sentReceipts = []
             Log.info("connected to \(identity.broker)")
@@ -122,7 +129,7 @@ package final class AgentService {
     private func lose(_ reason: String) {
         channel?.close()
         channel = nil
-        let wait = backoff.wait()
+        let wait = max(backoff.wait(), doubtUntil - .now)
         dialAt = .now + wait
         Log.warning("not connected: \(reason) Next try in \(wait.wholeMilliseconds) ms.")
     }
@@ -130,15 +137,26 @@ package final class AgentService {
     private func take(_ message: ControlMessage) throws {
         backoff.reset()
         switch message {
-        case .time: break
+        case .time: try channel?.send(.ledgerSeen(ledger.size))
+        case .ledgerHead(let news): try takeHead(news)
         case .roll(let entries): try append(entries)
         case .open(let evidence): try open(evidence)
         case .end(let id, let reason, let detail): end(id, reason, detail)
         case .receiptStored(let id):
             sentReceipts.remove(id)
             try supervisors.receiptStored(id)
-        case .hello, .refused, .receipt, .accepted, .opening:
+        case .hello, .refused, .receipt, .ledgerSeen, .accepted, .opening:
             Log.warning("a message that is not for an agent was ignored")
+        }
+    }
+
+    /// A ledger that was set back or rewritten ends the channel: no session is opened for such a broker.
+    private func takeHead(_ news: LedgerNews) throws {
+        do {
+            try ledger.take(news)
+        } catch {
+            doubtUntil = .now + Self.doubt
+            throw error
         }
     }
 
@@ -167,6 +185,7 @@ package final class AgentService {
     private func open(_ evidence: OpeningEvidence) throws {
         let id = evidence.opening.id
         do {
+            try ledger.checkShown()
             let terms = try gatekeeper.decide(
                 evidence, with: roll.roll, at: try .now(), sessions: try supervisors.all().count)
             try supervisors.start(terms)

@@ -218,7 +218,7 @@ final class Supervisor {
         case .time: break
         case .end(let id, let reason, let detail) where id == terms.id: finish(reason.fromBroker, detail)
         case .receiptStored(let id) where id == terms.id: receiptStored()
-        case .hello, .refused, .receipt, .roll, .open, .accepted, .opening, .end, .receiptStored:
+        case .hello, .refused, .receipt, .ledgerSeen, .ledgerHead, .roll, .open, .accepted, .opening, .end, .receiptStored:
             Log.warning("\(terms.id): a message that is not for a supervisor was ignored")
         }
     }

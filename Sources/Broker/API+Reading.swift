@@ -19,14 +19,17 @@ extension API {
             case .node(let node): .object(["kind": "node", "name": .string(node.name.text)])
             case .unknown: .object(["kind": "unknown", "name": .null])
             }
+        let seen = try call.number("ledger", in: 0...Int64.max) ?? 0
+        let isEnrolled = call.principal.isEnrolled
         read(call) { [core] database in
             let head = try database.ledgerHead()
             let now = core.clock.now
+            let news = isEnrolled ? try core.heads.news(after: seen, from: database).json : .null
             return .object([
                 "version": .string(Version.text), "broker": .string(core.key.publicKey.hex),
                 "root": (roll.root?.hex).map { .string($0) } ?? .null, "roll": .integer(roll.number),
                 "rollHead": .string(roll.head.hex), "ledger": .integer(head.number), "ledgerHead": .string(head.hash.hex),
-                "time": Presentation.time(now), "timeMilliseconds": .integer(now.milliseconds), "you": you,
+                "ledgerNews": news, "time": Presentation.time(now), "timeMilliseconds": .integer(now.milliseconds), "you": you,
             ])
         }
     }

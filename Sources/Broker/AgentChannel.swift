@@ -54,8 +54,9 @@ final class AgentChannel: Sendable {
             ReceiptIntake.store(source, from: node, in: core) { [socket] id in
                 socket.send(text: ControlMessage.receiptStored(id).text)
             }
+        case .ledgerSeen(let size): showLedger(after: size)
         case .time: break  // a sign of life
-        case .hello, .roll, .open, .end, .receiptStored, .accepted, .opening:
+        case .hello, .roll, .open, .end, .receiptStored, .ledgerHead, .accepted, .opening:
             throw EvidenceError.typeUnexpected("message", expected: "refused or receipt")
         }
     }
@@ -81,6 +82,15 @@ final class AgentChannel: Sendable {
                 guard session.machine.state == .ending || session.machine.state == .ended else { continue }
                 let reason = session.machine.endReason ?? .failed
                 socket.send(text: ControlMessage.end(id, reason, detail: session.detail ?? "").text)
+            }
+        }
+    }
+
+    private func showLedger(after size: Int64) {
+        core.readers.submit { [core] database in try core.heads.news(after: size, from: database) } completion: { [node, socket] result in
+            switch result {
+            case .success(let news): socket.send(text: ControlMessage.ledgerHead(news).text)
+            case .failure(let error): Log.error("node \(node.name): \(error)")
             }
         }
     }

@@ -19,6 +19,7 @@ final class BrokerCore: Sendable {
     let roll: RollBox
     let founding: Founding
     let key: SigningKey
+    let heads: LedgerHeads
     let agents = AgentRegistry()
     let waiters = Waiters()
     let loop: EventLoop
@@ -36,6 +37,7 @@ final class BrokerCore: Sendable {
         self.roll = roll
         self.founding = founding
         self.key = key
+        heads = LedgerHeads(key, roll, clock)
         self.loop = loop
     }
 

@@ -16,8 +16,6 @@ package enum ClientError: Explainable, Equatable {
     case invitationNotAccepted
     case unclearAnswer(String)
     case wrongObject(asked: String, got: String)
-    case ledgerBehind(here: Int64, seen: Int64)
-    case ledgerForked(Int64)
     case notFound(String)
     case ambiguous(String, choices: [String])
     case nothingLive
@@ -44,8 +42,6 @@ package enum ClientError: Explainable, Equatable {
         case .invitationNotAccepted: "invitation.not-accepted"
         case .unclearAnswer: "broker.unclear"
         case .wrongObject: "broker.wrong-object"
-        case .ledgerBehind: "ledger.behind"
-        case .ledgerForked: "ledger.forked"
         case .notFound: "client.not-found"
         case .ambiguous: "client.ambiguous"
         case .nothingLive: "grant.not-found"
@@ -75,8 +71,6 @@ package enum ClientError: Explainable, Equatable {
             "The broker does not take this invitation: it was used, has expired, or was never known there."
         case .unclearAnswer(let what): "The broker's answer cannot be used: \(what)."
         case .wrongObject(let asked, let got): "The broker answered with `\(got)` where `\(asked)` was asked for."
-        case .ledgerBehind(let here, let seen): "The broker's ledger ends at entry \(here), and entry \(seen) was seen before."
-        case .ledgerForked(let number): "Entry \(number) of the broker's ledger is not the one that was seen before."
         case .notFound(let text): "There is no request, grant or session `\(text)` that you may see."
         case .ambiguous(let what, let choices): "\(what): \(choices.joined(separator: ", "))."
         case .nothingLive: "You have no grant that could be given back."
@@ -103,7 +97,7 @@ package enum ClientError: Explainable, Equatable {
         case .noFoundingPolicy: "Pass one with --policy FILE."
         case .invitationNotAccepted: "Ask whoever invited you for a new token: one works once."
         case .unclearAnswer: "The broker may be of another version: compare `stint --version` and `stint status`."
-        case .wrongObject, .ledgerBehind, .ledgerForked: "Do not rely on this broker; ask who runs it."
+        case .wrongObject: "Do not rely on this broker; ask who runs it."
         case .notFound: "`stint requests --all`, `stint grants` and `stint sessions` list what there is."
         case .ambiguous: "Name one of them."
         case .nothingLive: "`stint grants` lists yours."

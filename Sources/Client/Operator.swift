@@ -49,10 +49,11 @@ package final class Operator {
     /// Brings the roll up to what the broker has now.
     ///
     /// - Returns: the broker's status.
-    /// - Throws: `roll.behind` or `roll.forked` for a broker with another history than was seen here.
+    /// - Throws: `roll.behind`, `roll.forked`, `ledger.behind` or `ledger.forked` for a broker with another history than
+    ///   was seen here.
     @discardableResult
     package func synchronise() throws -> Answer {
-        let status = Answer(try broker.get(Route.status))
+        let (status, _, _) = try lookAtLedger()
         if try cache.compare(number: try status.integer("roll"), head: try status.text("rollHead")) {
             try cache.fetch(from: broker)
         }

@@ -37,7 +37,17 @@ package enum EvidenceError: Error, Equatable {
 
     // What belongs together
     case doesNotBelong(type: String, to: String)
+
+    // The ledger
     case ledgerBroken(number: Int64, what: String)
+    /// The ledger ends before an entry that the broker had signed for at that time.
+    case ledgerBehind(here: Int64, seen: Int64, at: Timestamp)
+    /// Another history than the one whose first so many entries were seen.
+    case ledgerForked(Int64)
+    /// The signed head does not name the entries that are there.
+    case ledgerHeadWrong(size: Int64)
+    /// Evidence without the ledger entry that its statement had to cause.
+    case notInLedger(event: String, subject: String)
 
     package init(_ error: any Error) {
         switch error {
@@ -78,6 +88,10 @@ extension EvidenceError: Explainable {
         case .lastAdministrator: "roll.last-administrator"
         case .doesNotBelong: "evidence.does-not-belong"
         case .ledgerBroken: "ledger.broken"
+        case .ledgerBehind: "ledger.behind"
+        case .ledgerForked: "ledger.forked"
+        case .ledgerHeadWrong: "ledger.head-wrong"
+        case .notInLedger: "evidence.not-in-ledger"
         }
     }
 
@@ -108,6 +122,13 @@ extension EvidenceError: Explainable {
         case .lastAdministrator(let name): "`\(name)` is the last administrator."
         case .doesNotBelong(let type, let other): "The statement `\(type)` does not belong to this \(other)."
         case .ledgerBroken(let number, let what): "Entry \(number) of the ledger is broken: \(what)."
+        case .ledgerBehind(let here, let seen, let at):
+            "The broker's ledger ends at entry \(here), but at \(at) it signed for \(seen) entries: its database was set back, as "
+                + "by restoring an older copy."
+        case .ledgerForked(let number):
+            "The broker's ledger is not a continuation of the \(number) entries that it signed for before: history was rewritten."
+        case .ledgerHeadWrong(let size): "The broker signed for \(size) entries that are not the ones it shows."
+        case .notInLedger(let event, let subject): "The ledger has no `\(event)` of \(subject) with this statement."
         }
     }
 
@@ -117,6 +138,9 @@ extension EvidenceError: Explainable {
         case .refused(let refusal): refusal.hint
         case .cryptography(let error): error.hint
         case .rollBehind, .rollForked: "The broker serves an old or another history. Ask who runs it; do not go on."
+        case .ledgerBehind, .ledgerForked, .ledgerHeadWrong:
+            "Do not rely on this broker; ask who runs it. Where an older copy was restored on purpose, remove ledger.json from "
+                + "the home here to begin anew."
         case .nameTaken: "Choose another name: a name is used once, even when its bearer is disabled."
         case .invitationUsed, .invitationExpired, .invitationVoid, .invitationUnknown: "Ask an administrator for a new one: a token works once, for 15 minutes."
         case .lastAdministrator: "Make somebody else administrator first."

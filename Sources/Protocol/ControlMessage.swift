@@ -15,6 +15,8 @@ package enum ControlMessage: Sendable, Equatable {
     case refused(SessionID, Problem)
     /// A signed receipt; answered with ``receiptStored(_:)``.
     case receipt(SignedText)
+    /// How much of the ledger the node has seen a head for; answered with ``ledgerHead(_:)``.
+    case ledgerSeen(Int64)
 
     // Broker → agent
     /// Entries of the roll that follow what the agent has.
@@ -25,6 +27,8 @@ package enum ControlMessage: Sendable, Equatable {
     case receiptStored(SessionID)
     /// The broker's wall clock: a sign of life, and a limit for a machine whose own clocks stood still.
     case time(Timestamp)
+    /// The head of the ledger, with what shows that it continues what the node has seen.
+    case ledgerHead(LedgerNews)
 
     // Supervisor → broker, then broker → client
     case accepted(SignedText)
@@ -43,6 +47,7 @@ package enum ControlMessage: Sendable, Equatable {
             case .refused(let id, let problem):
                 ["type": "refused", "session": .string(id.description), "problem": problem.json]
             case .receipt(let receipt): ["type": "receipt", "receipt": receipt.json]
+            case .ledgerSeen(let size): ["type": "ledger-seen", "size": .integer(size)]
             case .roll(let entries): ["type": "roll", "entries": .array(entries.map(\.json))]
             case .open(let evidence): ["type": "open", "evidence": evidence.json]
             case .end(let id, let reason, let detail):
@@ -52,6 +57,7 @@ package enum ControlMessage: Sendable, Equatable {
                 ]
             case .receiptStored(let id): ["type": "receipt-stored", "session": .string(id.description)]
             case .time(let at): ["type": "time", "at": .time(at)]
+            case .ledgerHead(let news): ["type": "ledger-head", "news": news.json]
             case .accepted(let acceptance): ["type": "accepted", "acceptance": acceptance.json]
             case .opening(let opening): ["type": "opening", "opening": opening.json]
             }
@@ -71,6 +77,7 @@ package enum ControlMessage: Sendable, Equatable {
                 let value = try reader.value("problem")
                 self = .refused(try SessionID(try reader.string("session")), Problem(value, status: 403))
             case "receipt": self = .receipt(try SignedText(try reader.value("receipt")))
+            case "ledger-seen": self = .ledgerSeen(try reader.integer("size", in: 0...Int64.max))
             case "roll":
                 self = .roll(try reader.array("entries", maximum: Limits.rollBatch).map { try SignedText($0) })
             case "open": self = .open(try OpeningEvidence(try reader.value("evidence")))
@@ -80,6 +87,7 @@ package enum ControlMessage: Sendable, Equatable {
                 self = .end(try SessionID(try reader.string("session")), reason, detail: try reader.string("detail"))
             case "receipt-stored": self = .receiptStored(try SessionID(try reader.string("session")))
             case "time": self = .time(Timestamp(milliseconds: try reader.integer("at", in: Timestamp.validRange)))
+            case "ledger-head": self = .ledgerHead(try LedgerNews(try reader.value("news")))
             case "accepted": self = .accepted(try SignedText(try reader.value("acceptance")))
             case "opening": self = .opening(try SignedText(try reader.value("opening")))
             case let other: throw EvidenceError.typeUnknown(other)

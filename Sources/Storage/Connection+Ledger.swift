@@ -20,8 +20,40 @@ extension Connection {
             """,
             .integer(entry.number), .integer(now.milliseconds), .text(event), .text(subject), .text(actor),
             .text(entry.body), .text(entry.previous.hex), .text(entry.hash.hex))
+        try growTree(with: entry)
         return entry
     }
+
+    /// Stores the hash of each subtree that `entry` completes.
+    private func growTree(with entry: LedgerEntry) throws {
+        var (level, place, hash) = (0, entry.number - 1, try Merkle.leaf(entry.hash.bytes))
+        while place & 1 == 1 {
+            hash = try Merkle.node(try treeNode(level, place - 1), hash)
+            (level, place) = (level + 1, place >> 1)
+            try run(
+                "INSERT INTO ledger_tree (level, place, hash) VALUES (?1, ?2, ?3)", .integer(Int64(level)), .integer(place),
+                .blob(hash.bytes))
+        }
+    }
+
+    private func treeNode(_ level: Int, _ place: Int64) throws -> Digest {
+        if level == 0 {
+            let row = try first("SELECT hash FROM ledger WHERE number = ?1", .integer(place + 1))
+            guard let hash = try row.flatMap({ Digest(hex: try $0.text("hash")) }) else {
+                throw StorageError.corrupt(detail: "ledger entry \(place + 1) is missing")
+            }
+            return try Merkle.leaf(hash.bytes)
+        }
+        let row = try first(
+            "SELECT hash FROM ledger_tree WHERE level = ?1 AND place = ?2", .integer(Int64(level)), .integer(place))
+        guard let hash = try row.flatMap({ Digest(hex: Hex.encode(try $0.blob("hash"))) }) else {
+            throw StorageError.corrupt(detail: "node \(level)/\(place) of the ledger's tree is missing")
+        }
+        return hash
+    }
+
+    /// The tree over the ledger as it is now.
+    package func ledgerTree() throws -> MerkleTree { MerkleTree(size: try ledgerHead().number, stored: treeNode) }
 
     /// Number and hash of the last entry; 0 and ``Digest/none`` where there is none.
     package func ledgerHead() throws -> (number: Int64, hash: Digest) {
@@ -45,6 +77,15 @@ extension Connection {
     /// Entries about one object, oldest first.
     package func ledger(about subject: String, limit: Int) throws -> [Row] {
         try query("SELECT * FROM ledger WHERE subject = ?1 ORDER BY number LIMIT ?2", .text(subject), .integer(Int64(limit)))
+    }
+
+    /// Every entry about one object with its path to the root of the tree as it is now.
+    package func provenLedger(about subject: String) throws -> [ProvenEntry] {
+        let tree = try ledgerTree()
+        return try query("SELECT * FROM ledger WHERE subject = ?1 ORDER BY number", .text(subject)).map { row in
+            let entry = try LedgerEntry(row)
+            return ProvenEntry(entry, path: try tree.inclusion(of: entry.number - 1))
+        }
     }
 
     // MARK: The roll
@@ -91,7 +132,23 @@ extension Connection {
             .integer(now.milliseconds))
     }
 
+    package func endings(about subject: String) throws -> [Signed<EndingStatement>] {
+        try query("SELECT statement, signatures FROM ending WHERE subject = ?1 ORDER BY at, digest", .text(subject))
+            .map { try signed($0, EndingStatement.self) }
+    }
+
     package func hasEnding(_ digest: Digest) throws -> Bool {
         try first("SELECT 1 AS found FROM ending WHERE digest = ?1", .text(digest.hex)) != nil
+    }
+}
+
+extension LedgerEntry {
+    init(_ row: Row) throws {
+        guard let previous = Digest(hex: try row.text("previous")) else {
+            throw StorageError.corrupt(detail: "a ledger entry has no predecessor")
+        }
+        try self.init(
+            number: try row.integer("number"), at: Timestamp(milliseconds: try row.integer("at")), event: try row.text("event"),
+            subject: try row.text("subject"), actor: try row.text("actor"), body: try row.text("body"), previous: previous)
     }
 }

@@ -348,5 +348,26 @@ package enum Schema {
         END;
         CREATE TRIGGER ledger_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'a ledger entry never changes'); END;
         CREATE TRIGGER ledger_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'a ledger entry is never deleted'); END;
+
+        -- Hashes over 2, 4, 8, ... entries (RFC 6962). Level 0 is in `ledger` itself.
+        CREATE TABLE ledger_tree (
+            level INTEGER NOT NULL CHECK (level BETWEEN 1 AND 62),
+            place INTEGER NOT NULL CHECK (place >= 0),
+            hash BLOB NOT NULL CHECK (length(hash) = 32),
+            PRIMARY KEY (level, place)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TRIGGER ledger_tree_insert BEFORE INSERT ON ledger_tree BEGIN
+            SELECT RAISE(ABORT, 'a node of the tree stands over entries that exist')
+            WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE number = (NEW.place + 1) << NEW.level);
+            SELECT RAISE(ABORT, 'this node of the tree exists')
+            WHERE EXISTS (SELECT 1 FROM ledger_tree WHERE level = NEW.level AND place = NEW.place);
+        END;
+        CREATE TRIGGER ledger_tree_update BEFORE UPDATE ON ledger_tree BEGIN
+            SELECT RAISE(ABORT, 'a node of the tree never changes');
+        END;
+        CREATE TRIGGER ledger_tree_delete BEFORE DELETE ON ledger_tree BEGIN
+            SELECT RAISE(ABORT, 'a node of the tree is never deleted');
+        END;
         """
 }

@@ -27,7 +27,7 @@ import Transport
             (ClientError.notJoined("/x"), 7), (Refusal.personDisabled(name), 7), (Refusal.deviceUnknown(name), 7),
             (TransportError.wrongKey(expected: [], found: []), 7), (TransportError.refusedByPeer(alert: "x"), 7),
             (EvidenceError.rollForked(3), 1), (EvidenceError.ledgerBroken(number: 1, what: "x"), 1),
-            (ClientError.ledgerBehind(here: 1, seen: 2), 1), (TestFailure("x"), 1),
+            (EvidenceError.ledgerBehind(here: 1, seen: 2, at: .now()), 1), (TestFailure("x"), 1),
         ]
         for (error, status) in rows { #expect(Failures.explain(error).status == status, "\(error)") }
     }

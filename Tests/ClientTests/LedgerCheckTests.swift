@@ -29,34 +29,46 @@ import Testing
         ])
     }
 
-    private func verify(_ entries: [LedgerEntry], seen: LedgerHead?) throws -> LedgerHead {
-        var check = LedgerCheck(seen: seen)
+    private func head(_ entries: [LedgerEntry]) throws -> LedgerHeadStatement {
+        var tree = MerkleFrontier()
+        for entry in entries { try tree.add(entry.hash.bytes) }
+        return LedgerHeadStatement(
+            root: .none, size: Int64(entries.count), tree: try tree.root(), chain: entries.last?.hash ?? .none, at: .now())
+    }
+
+    private func verify(_ entries: [LedgerEntry], head: LedgerHeadStatement, seen: LedgerHeadStatement? = nil) throws {
+        var check = LedgerCheck(head: head, seen: seen)
         for entry in entries { try check.add(answer(entry)) }
-        return try check.finish()
+        try check.finish()
     }
 
-    @Test func `a whole ledger verifies, also one that has grown since`() throws {
+    @Test func `a whole ledger verifies, also one that has grown since it was seen or since the head was signed`() throws {
         let entries = try ledger(5)
-        let end = try verify(entries, seen: LedgerHead(number: 3, head: entries[2].hash))
-        #expect(end == LedgerHead(number: 5, head: entries[4].hash))
+        try verify(entries, head: head(entries))
+        try verify(entries, head: head(entries), seen: head(Array(entries.prefix(3))))
+        try verify(entries, head: head(Array(entries.prefix(4))))
     }
 
-    @Test func `a ledger that ends before what was seen is refused`() throws {
+    @Test func `entries that are not those of the signed head are refused`() throws {
         let entries = try ledger(5)
-        let seen = LedgerHead(number: 5, head: entries[4].hash)
-        #expect(refusal { _ = try verify(entries, seen: seen) } == "accepted")
-        #expect(refusal { _ = try verify(Array(entries.prefix(4)), seen: seen) } == "ledger.behind")
+        let signed = try head(entries)
+        #expect(refusal { try verify(Array(entries.prefix(4)), head: signed) } == "ledger.head-wrong")
+        #expect(refusal { try verify(ledger(5, actor: "eve"), head: signed) } == "ledger.head-wrong")
+        let noTree = LedgerHeadStatement(root: .none, size: 5, tree: .none, chain: signed.chain, at: signed.at)
+        #expect(refusal { try verify(entries, head: noTree) } == "ledger.head-wrong")
     }
 
     @Test func `another history with the same length, or a longer one, is refused`() throws {
-        let seen = LedgerHead(number: 3, head: try ledger(3)[2].hash)
-        #expect(refusal { _ = try verify(ledger(3, actor: "eve"), seen: seen) } == "ledger.forked")
-        #expect(refusal { _ = try verify(ledger(9, actor: "eve"), seen: seen) } == "ledger.forked")
+        let seen = try head(ledger(3))
+        for count in [3, 9] {
+            let other = try ledger(count, actor: "eve")
+            #expect(refusal { try verify(other, head: head(other), seen: seen) } == "ledger.forked")
+        }
     }
 
     @Test func `a changed, missing or repeated entry is found and named`() throws {
         let entries = try ledger(4)
-        var check = LedgerCheck(seen: nil)
+        var check = LedgerCheck(head: try head(entries), seen: nil)
         try check.add(answer(entries[0]))
         let (changed, missing) = (answer(entries[1], body: "{\"x\":1}"), answer(entries[2]))
         #expect(refusal { try check.add(changed) } == "ledger.broken")
@@ -65,13 +77,16 @@ import Testing
         #expect(check.number == 1)
     }
 
-    @Test func `the end is remembered in the home`() throws {
+    @Test func `the highest head is remembered in the home`() throws {
         let temporary = try TemporaryHome()
-        #expect(try temporary.home.ledgerHead() == nil)
-        let head = LedgerHead(number: 7, head: try ledger(1)[0].hash)
-        try temporary.home.save(head)
-        #expect(try temporary.home.ledgerHead() == head)
+        let key = try SigningKey(seed: try SecretBytes(random: 32))
+        func seen() throws -> SeenLedger { try temporary.home.seenLedger(root: .none, broker: key.publicKey) }
+        #expect(try seen().size == 0)
+        let (low, high) = (try head(ledger(4)).signed(with: key), try head(ledger(7)).signed(with: key))
+        try temporary.home.remember(high, root: .none, broker: key.publicKey)
+        try temporary.home.remember(low, root: .none, broker: key.publicKey)
+        #expect(try seen().head == high)
         try DurableFile.writeAtomically(Array("{\"number\":7}".utf8), to: temporary.home.ledgerHeadPath)
-        #expect(refusal { _ = try temporary.home.ledgerHead() } == "client.file-damaged")
+        #expect(refusal { _ = try seen() } == "client.file-damaged")
     }
 }

@@ -210,6 +210,26 @@ import Testing
         }
     }
 
+    @Test func `the stored tree has the root and the proofs of its entries`() throws {
+        var frontier = MerkleFrontier()
+        var roots = [try frontier.root()]
+        for _ in 0..<37 {
+            let entry = try connection.record("request.created", subject: "r-000001", at: asked)
+            try frontier.add(entry.hash.bytes)
+            roots.append(try frontier.root())
+            let tree = try connection.ledgerTree()
+            #expect(try tree.root(of: entry.number) == frontier.root())
+            let leaf = try Merkle.leaf(entry.hash.bytes)
+            let path = try tree.inclusion(of: entry.number - 1)
+            #expect(try Merkle.includes(leaf, at: entry.number - 1, size: entry.number, path: path, root: frontier.root()))
+        }
+        let tree = try connection.ledgerTree()
+        for (size, root) in roots.enumerated() {
+            let path = try tree.consistency(with: Int64(size))
+            #expect(try Merkle.isConsistent(earlier: Int64(size), root, size: 37, try frontier.root(), path: path))
+        }
+    }
+
     private func add(_ row: Row, to verifier: inout LedgerVerifier, actor: String? = nil) throws {
         try verifier.add(
             number: row.integer("number"), at: Timestamp(milliseconds: row.integer("at")), event: row.text("event"),

@@ -196,6 +196,12 @@ struct SchemaAttack: Sendable {
         SchemaAttack("UPDATE ledger SET body = '{\"a\":1}' WHERE number = 1", "never changes"),
         SchemaAttack("UPDATE OR REPLACE ledger SET number = 1 WHERE number = 2", "never changes"),
         SchemaAttack("DELETE FROM ledger WHERE number = 2", "never deleted"),
+        SchemaAttack("INSERT INTO ledger_tree VALUES (1, 1, zeroblob(32))", "entries that exist"),
+        SchemaAttack("REPLACE INTO ledger_tree VALUES (1, 0, randomblob(32))", "exists"),
+        SchemaAttack("INSERT INTO ledger_tree VALUES (0, 1, zeroblob(32))", anyone),
+        SchemaAttack("INSERT INTO ledger_tree VALUES (1, -1, zeroblob(32))", "entries that exist"),
+        SchemaAttack("UPDATE ledger_tree SET hash = randomblob(32)", "never changes"),
+        SchemaAttack("DELETE FROM ledger_tree", "never deleted"),
         SchemaAttack("REPLACE INTO presence VALUES ('Web 1', 1, '', '')", anyone),
     ]
 }

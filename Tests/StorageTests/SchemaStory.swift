@@ -17,6 +17,7 @@ enum SchemaStory {
         approved(7), grant(7), activate(7), end(7),
         ending("a", kind: "release", subject: "g-000005"),
         ledger(1, previous: String(repeating: "0", count: 64)), ledger(2, previous: hash("1")),
+        "INSERT INTO ledger_tree VALUES (1, 0, zeroblob(32))",
         "INSERT INTO presence VALUES ('web-1', 1, '10.0.0.1', '1.0')",
         "UPDATE presence SET last_seen = 2, address = '10.0.0.2'",
     ].joined(separator: ";\n")

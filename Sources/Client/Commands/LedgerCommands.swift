@@ -38,8 +38,9 @@ struct LedgerVerifyCommand: Command {
     static let declaration = CommandDeclaration(
         name: "verify", group: Groups.looking, summary: "Check the whole ledger here, entry by entry",
         discussion: """
-            Every entry is fetched and its hash computed here. The end is remembered: a broker that later shows less, or \
-            something else, is found out.
+            Every entry is fetched, and the hashes of the chain and of the tree are computed here and held against the head \
+            that the broker signed. The highest head is remembered: a broker whose database was set back to an older copy, \
+            or that shows another history, is found out by this and every other command, and by every node.
             """,
         examples: [.init("stint ledger verify", "Make sure that nothing was changed or removed.")])
 
@@ -48,10 +49,57 @@ struct LedgerVerifyCommand: Command {
     init(_ values: ParsedValues) throws(UsageError) { setting = CommandSetting(values) }
 
     func run(in console: Console) throws -> Int32 {
-        let reader = try setting.signIn()
-        let end = try reader.verifyLedger()
-        let answer: JSONValue = ["number": .integer(end.number), "head": .string(end.head.hex), "verified": true]
-        setting.show(answer, in: console) { "\(end.number) entries hold together. The last has the hash \(end.head.hex).\n" }
+        let head = try setting.signIn().verifyLedger()
+        let answer: JSONValue = [
+            "number": .integer(head.size), "head": .string(head.chain.hex), "tree": .string(head.tree.hex),
+            "signedAt": .string(head.at.description), "verified": true,
+        ]
+        setting.show(answer, in: console) {
+            """
+            \(head.size) entries hold together, as the broker signed at \(TimeText.utc(head.at)).
+              last hash  \(head.chain.hex)
+              tree       \(head.tree.hex)
+
+            """
+        }
         return 0
+    }
+}
+
+struct LedgerExportCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "export", group: Groups.looking, summary: "Write the ledger as JSON, one entry a line",
+        discussion: """
+            Entries come oldest first, none left out; the number of the last one written is where the next \
+            export goes on with --after.
+            """,
+        parameters: [.option("after", value: "NUMBER", help: "Begin behind this entry.")],
+        examples: [.init("stint ledger export --after 1200 >>ledger.jsonl", "Go on behind entry 1200.")])
+
+    private let setting: CommandSetting
+    private let after: Int64
+
+    init(_ values: ParsedValues) throws(UsageError) {
+        setting = CommandSetting(values)
+        let after = try values.integer("after", in: 0...Int64.max)
+        self.after = after ?? 0
+    }
+
+    func run(in console: Console) throws -> Int32 {
+        let user = try setting.signIn()
+        try user.synchronise()
+        var last = after
+        while true {
+            let entries = try user.ledger(after: last)
+            guard !entries.isEmpty else { return 0 }
+            for entry in entries {
+                let number = try entry.integer("number")
+                guard number == last + 1 else {
+                    throw EvidenceError.ledgerBroken(number: last + 1, what: "it is missing; entry \(number) follows")
+                }
+                console.output(entry.json.text + "\n")
+                last = number
+            }
+        }
     }
 }

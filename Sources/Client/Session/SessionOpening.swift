@@ -113,7 +113,7 @@ extension Operator {
         case .refused(_, let problem): throw problem
         case .end(_, let reason, let detail):
             throw ClientError.nodeGaveUp(EndingWords.sentence(id, reason, detail: detail))
-        case .time, .hello, .receipt, .roll, .open, .receiptStored, .opening: return nil
+        case .time, .hello, .receipt, .roll, .open, .receiptStored, .ledgerSeen, .ledgerHead, .opening: return nil
         }
     }
 }
