@@ -64,6 +64,7 @@ final class API: HTTPHandler {
         case ("GET", Route.requests, 1): try showRequest(call, try RequestID(under[0]))
         case ("GET", Route.grants, 0): try listGrants(call)
         case ("GET", Route.grants, 1): try showGrant(call, try GrantID(under[0]))
+        case ("GET", Route.grants, 2) where under[1] == "evidence": try showEvidence(call, try GrantID(under[0]))
         case ("GET", Route.sessions, 0): try listSessions(call)
         case ("GET", Route.sessions, 1): try showSession(call, try SessionID(under[0]))
         case ("GET", Route.sessions, 2) where under[1] == "recording": try recording(call, try SessionID(under[0]))

@@ -31,6 +31,7 @@ package enum ClientProgram {
                 .init("~/.config/stint/device.key", "The device key. Whoever has it is you."),
                 .init("~/.config/stint/identity.json", "Who you are, and which broker you trust."),
                 .init("~/.config/stint/roll.jsonl", "Who and what exists, as administrators signed it; verified here."),
+                .init("~/.config/stint/ledger.json", "The highest head of the ledger that was seen; an older one is refused."),
             ],
             explain: { Failures.explain($0, showsCode: !wantsJSON) },
             candidates: { kind, globals in Candidates.words(of: kind, home: globals.value(Parameter.home.name)) })
@@ -51,8 +52,9 @@ package enum ClientProgram {
         .command(StatusCommand.self),
         .family(
             CommandFamily(
-                name: "ledger", group: Groups.looking, summary: "List or verify what happened",
-                commands: [LedgerListCommand.self, LedgerVerifyCommand.self], standard: LedgerListCommand.self)),
+                name: "ledger", group: Groups.looking, summary: "List, verify or export what happened",
+                commands: [LedgerListCommand.self, LedgerVerifyCommand.self, LedgerExportCommand.self], standard: LedgerListCommand.self)),
+        .command(EvidenceCommand.self), .command(VerifyCommand.self),
         .command(JoinCommand.self),
         .family(
             CommandFamily(

@@ -8,6 +8,7 @@ import StrictJSON
 package struct StoredSession: Sendable {
     package var machine: Session
     package let opening: Signed<OpeningStatement>
+    package let acceptance: Signed<AcceptanceStatement>?
     package let receipt: Signed<ReceiptStatement>?
     package let openedAt: Timestamp
     package let startedAt: Timestamp?
@@ -114,8 +115,11 @@ extension Connection {
             id: try SessionID(try row.text("id")), grant: try GrantID(try row.text("grant")), endReason: reason,
             state: state, version: try row.integer("version"))
         let hasReceipt = try row.optionalText("receipt") != nil
+        let isAccepted = try row.optionalText("acceptance") != nil
         return StoredSession(
             machine: machine, opening: try signed(row, OpeningStatement.self, "opening", "opening_signatures"),
+            acceptance: isAccepted
+                ? try signed(row, AcceptanceStatement.self, "acceptance", "acceptance_signatures") : nil,
             receipt: hasReceipt ? try signed(row, ReceiptStatement.self, "receipt", "receipt_signatures") : nil,
             openedAt: Timestamp(milliseconds: try row.integer("opened_at")),
             startedAt: try row.optionalInteger("started_at").map { Timestamp(milliseconds: $0) },

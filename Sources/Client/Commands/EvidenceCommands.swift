@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import CommandLineKit
+import Evidence
+import Posix
+import Protocol
+import StrictJSON
+
+struct EvidenceCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "evidence", group: Groups.looking, summary: "Write all that proves one grant into a file",
+        discussion: """
+            The file holds the request, the votes, the activation, every opening, acceptance, receipt and ending as they were \
+            signed, the roll they rest on, and the ledger's entries with their proofs. It is verified here before it is \
+            written; `stint verify` does the same anywhere, offline.
+            """,
+        parameters: [
+            .requestID("A grant, or the request it came from."),
+            .option("output", value: "FILE", completes: .files, help: "Where to write: ID.evidence if left out, - for standard output."),
+        ],
+        examples: [.init("stint evidence g-7k2p9x --output INC-4242.evidence", "Keep what an auditor will ask for.")])
+
+    private let setting: CommandSetting
+    private let id: GrantID
+    private let output: String
+
+    init(_ values: ParsedValues) throws(UsageError) {
+        setting = CommandSetting(values)
+        id = try values.requiredParsed("id") { text throws(Refusal) in try GrantID(ofGrantOrRequest: text) }
+        output = values.value("output") ?? "\(id).evidence"
+    }
+
+    func run(in console: Console) throws -> Int32 {
+        let user = try setting.signIn()
+        let evidence = try GrantEvidence(try user.broker.get("\(Route.grants)/\(id)/evidence"))
+        let finding = try evidence.verify(root: user.identity.root)
+        guard finding.request == id.sibling() else {
+            throw ClientError.wrongObject(asked: id.description, got: finding.request.description)
+        }
+        if output == "-" {
+            console.output(evidence.text)
+        } else {
+            try DurableFile.writeAtomically(Array(evidence.text.utf8), to: output)
+            console.errors("Wrote \(output). Anybody verifies it with: stint verify \(output) --root \(user.identity.root.hex)\n")
+        }
+        return 0
+    }
+}
+
+struct VerifyCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "verify", group: Groups.looking, summary: "Check a file of evidence, without any broker",
+        discussion: """
+            Needs the file and the installation's root only: the digest of the first entry of the roll, which `stint whoami` \
+            shows as `installation` to everybody who has joined. Every signature and every hash is checked here.
+            """,
+        parameters: [
+            .positional("file", value: "FILE", completes: .files, help: "What `stint evidence` wrote."),
+            .option("root", value: "DIGEST", help: "The root, 64 hexadecimal digits; the one of this client if left out."),
+        ],
+        examples: [.init("stint verify INC-4242.evidence --root 5c1e...", "Verify on a machine that never joined.")])
+
+    private let setting: CommandSetting
+    private let file: String
+    private let root: Digest?
+
+    init(_ values: ParsedValues) throws(UsageError) {
+        setting = CommandSetting(values)
+        file = values.required("file")
+        let text = values.value("root")
+        root = text.flatMap { Digest(hex: $0) }
+        if let text, root == nil {
+            throw UsageError(code: "usage.value", message: "`\(text)` is not a digest.", hint: "It has 64 hexadecimal digits.")
+        }
+    }
+
+    func run(in console: Console) throws -> Int32 {
+        let root = try root ?? setting.clientHome().identity().root
+        let evidence = try GrantEvidence(text: try DurableFile.read(file, maximumBytes: GrantEvidence.maximumLength))
+        let finding = try evidence.verify(root: root)
+        setting.show(Self.answer(evidence, finding, root), in: console) { Self.words(evidence, finding) }
+        return 0
+    }
+
+    private static func answer(_ evidence: GrantEvidence, _ finding: GrantEvidence.Finding, _ root: Digest) -> JSONValue {
+        .object([
+            "verified": true, "root": .string(root.hex), "request": .string(finding.request.description),
+            "requester": .string(evidence.request.value.person.text), "reason": .string(evidence.request.value.reason),
+            "approvers": .names(evidence.approvers), "approved": .bool(finding.terms != nil),
+            "nodes": .names(finding.terms?.nodes ?? []), "sessions": .integer(Int64(evidence.sessions.count)),
+            "entries": .integer(Int64(evidence.entries.count)), "ledger": .integer(evidence.head.value.size),
+            "ledgerSignedAt": .string(evidence.head.value.at.description),
+        ])
+    }
+
+    private static func words(_ evidence: GrantEvidence, _ finding: GrantEvidence.Finding) -> String {
+        var fields = FieldList()
+        let request = evidence.request.value
+        fields.add("requester", "\(request.person), \(TimeText.utc(request.at))")
+        fields.add("reason", request.reason)
+        fields.add("approved by", evidence.approvers.map(\.text).joined(separator: ", "))
+        fields.add("nodes", finding.terms?.nodes.sorted().map(\.text).joined(separator: ", "))
+        for session in evidence.sessions { fields.add(session.opening.id.description, words(session)) }
+        let head = evidence.head.value
+        fields.add("ledger", "\(evidence.entries.count) entries, in the \(head.size) that the broker signed at \(TimeText.utc(head.at))")
+        return "\(finding.request): everything holds\n\(fields.text)"
+    }
+
+    private static func words(_ session: GrantEvidence.SessionPart) -> String {
+        let opening = session.opening.value
+        let what = "\(opening.capability.rawValue) on \(opening.node) as \(opening.runAs), \(TimeText.utc(opening.at))"
+        guard let receipt = session.receipt?.value else { return what + "; no receipt" }
+        return what + " to \(TimeText.utc(receipt.endedAt)): \(receipt.reason.rawValue), \(receipt.killed) killed, \(receipt.left) left"
+    }
+}
+
+extension GrantEvidence {
+    fileprivate var approvers: [PersonName] { votes.filter(\.value.vote.approves).map(\.value.vote.person).sorted() }
+}
