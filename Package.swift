@@ -41,13 +41,22 @@ let targets: [[Target]] = [
     layer("Transport", on: ["Posix", "CLinux", "COpenSSL"]),
     layer("Protocol", on: ["Access", "Evidence", "StrictJSON"]),
     layer("Storage", on: ["Access", "Evidence", "StrictJSON", "CSQLite"]),
+    [
+        // Reads what a broker left and says what must not be there; shares no code with what decides. Its tests tamper
+        // with what a broker wrote.
+        .target(name: "Verifier", dependencies: ["Access", "Evidence", "StrictJSON", "CSQLite"], swiftSettings: settings),
+        .testTarget(
+            name: "VerifierTests",
+            dependencies: ["Verifier", "Broker", "Storage", "Posix", "Access", "Evidence", "StrictJSON", "CSQLite"],
+            swiftSettings: settings),
+    ],
     layer("CommandLineKit", on: []),
-    layer("Broker", on: ["Access", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "Storage"]),
+    layer("Broker", on: ["Access", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "Storage", "Verifier"]),
     layer("Agent", on: ["Access", "Evidence", "StrictJSON", "CLinux", "Posix", "Terminal", "Transport", "Protocol"]),
     layer("Client", on: ["Access", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "CommandLineKit"]),
     [
         program("stint", on: ["Client", "Access", "Evidence", "StrictJSON", "Posix", "Transport", "Protocol", "CommandLineKit"]),
-        program("stintd", on: ["Broker", "Posix", "CommandLineKit"]),
+        program("stintd", on: ["Broker", "Verifier", "Posix", "CommandLineKit"]),
         program("stint-agent", on: ["Agent", "Access", "Evidence", "StrictJSON", "Posix", "Transport", "Protocol", "CommandLineKit"]),
     ],
     [

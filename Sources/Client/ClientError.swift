@@ -27,6 +27,7 @@ package enum ClientError: Explainable, Equatable {
     case nodeGaveUp(String)
     case waitedTooLong(String)
     case noRecording(String)
+    case evidenceFails(String)
 
     package var code: String {
         switch self {
@@ -53,6 +54,7 @@ package enum ClientError: Explainable, Equatable {
         case .nodeGaveUp: "session.not-opened"
         case .waitedTooLong: "session.timed-out"
         case .noRecording: "recording.not-found"
+        case .evidenceFails: "evidence.does-not-hold"
         }
     }
 
@@ -82,6 +84,7 @@ package enum ClientError: Explainable, Equatable {
         case .nodeGaveUp(let what): what
         case .waitedTooLong(let node): "Node `\(node)` did not answer the opening in time."
         case .noRecording(let id): "Session \(id) has no recording."
+        case .evidenceFails(let what): "The evidence does not hold. \(what)"
         }
     }
 
@@ -106,6 +109,7 @@ package enum ClientError: Explainable, Equatable {
         case .noCoveringGrant(_, _, let hint): hint
         case .requestEnded(let id, _), .grantNotUsable(let id, _): "`stint show \(id)` tells what happened."
         case .waitedTooLong: "`stint nodes` tells whether it is connected."
+        case .evidenceFails: "Get the file again from where it was written. Where --root was given, compare it with what `stint whoami` shows."
         case .noRecording: "The session may not have begun, or its policy records best effort only."
         }
     }

@@ -16,7 +16,10 @@ enum Stintd {
     static let program = Program(
         name: "stintd", summary: "The broker of Stint: temporary elevated access that a second person agreed to",
         version: BrokerProgram.version, section: 8, date: "2026-11-21",
-        nodes: [.command(InitCommand.self), .command(ServeCommand.self), .command(SweepCommand.self)],
+        nodes: [
+            .command(InitCommand.self), .command(ServeCommand.self), .command(SweepCommand.self),
+            .command(BackupCommand.self), .command(RestoreCommand.self), .command(CheckCommand.self),
+        ],
         exitStatuses: [
             .init(0, "Done."), .init(1, "Failed."), .init(2, "The command line was not understood."),
             .init(6, "The address could not be listened on."),

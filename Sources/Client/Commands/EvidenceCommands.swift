@@ -77,10 +77,20 @@ struct VerifyCommand: Command {
 
     func run(in console: Console) throws -> Int32 {
         let root = try root ?? setting.clientHome().identity().root
-        let evidence = try GrantEvidence(text: try DurableFile.read(file, maximumBytes: GrantEvidence.maximumLength))
-        let finding = try evidence.verify(root: root)
+        let bytes = try DurableFile.read(file, maximumBytes: GrantEvidence.maximumLength)
+        let (evidence, finding) = try Self.verified(bytes, root)
         setting.show(Self.answer(evidence, finding, root), in: console) { Self.words(evidence, finding) }
         return 0
+    }
+
+    private static func verified(_ bytes: [UInt8], _ root: Digest) throws(ClientError) -> (GrantEvidence, GrantEvidence.Finding) {
+        do throws(EvidenceError) {
+            let evidence = try GrantEvidence(text: bytes)
+            return (evidence, try evidence.verify(root: root))
+        } catch {
+            // One status for all: whatever is wrong in the file says nothing about the command line or a policy.
+            throw .evidenceFails(error.message)
+        }
     }
 
     private static func answer(_ evidence: GrantEvidence, _ finding: GrantEvidence.Finding, _ root: Digest) -> JSONValue {

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: computes the chain and the tree of the ledger anew, from the rows and RFC 6962 alone.
+
+import Evidence
+import StrictJSON
+
+/// The ledger, read once from its first entry to its last.
+struct LedgerScan {
+    /// What one entry says happened, and when.
+    struct Mention: Hashable {
+        let event: String
+        let subject: String
+        /// The statement that made it happen; empty for entries without.
+        let digest: String
+    }
+
+    private(set) var findings = Findings()
+    private(set) var mentions: [Mention: Int64] = [:]
+    private(set) var count: Int64 = 0
+    private(set) var chain = String(repeating: "0", count: 64)
+    /// Hashes of complete subtrees, the largest first.
+    private var peaks: [(level: Int64, hash: Digest)] = []
+    /// Nodes that ought to be stored, until they were seen there.
+    private var nodes: [Node: Digest] = [:]
+
+    private struct Node: Hashable {
+        let level: Int64
+        let place: Int64
+    }
+
+    init(_ database: DatabaseReader) throws(VerifierError) {
+        var scan = Self()
+        try database.each("SELECT * FROM ledger ORDER BY number") { scan.take($0) }
+        try database.each("SELECT * FROM ledger_tree ORDER BY level, place") { scan.takeNode($0) }
+        for node in scan.nodes.keys { scan.findings.add("ledger_tree \(node.level)/\(node.place)", "it is missing") }
+        self = scan
+    }
+
+    private init() {}
+
+    private mutating func take(_ row: DatabaseRow) {
+        count += 1
+        guard let number = row.integer("number"), let at = row.integer("at"), let event = row.text("event"),
+            let subject = row.text("subject"), let actor = row.text("actor"), let body = row.text("body"),
+            let previous = row.text("previous"), let hash = row.text("hash")
+        else { return findings.add("ledger \(count)", "a column is missing or of another type") }
+        if number != count {
+            findings.add("ledger \(count)", "it is missing; entry \(number) follows")
+            count = number
+        }
+        findings.expect(previous == chain, "ledger \(number)", "it does not follow from the entry before")
+        let content: JSONValue = [
+            "number": .integer(number), "at": .integer(at), "event": .string(event), "subject": .string(subject),
+            "actor": .string(actor), "body": .string(body), "previous": .string(previous),
+        ]
+        let computed = Self.hash(Array("stint ledger 1\n".utf8) + Array(content.canonical.utf8))
+        findings.expect(computed?.hex == hash, "ledger \(number)", "its content was changed")
+        chain = hash
+        // What is not JSON names no statement.
+        let value = try? JSONValue(parsing: body)
+        findings.expect(value?.canonical == body, "ledger \(number)", "its body is not canonical JSON")
+        mentions[Mention(event: event, subject: subject, digest: value?["digest"]?.asString ?? "")] = at
+        grow(Digest(hex: hash))
+    }
+
+    /// RFC 6962 §2.1, with 0x00 before a leaf and 0x01 before a pair.
+    private mutating func grow(_ leaf: Digest?) {
+        guard let leaf, var hash = Self.hash([0] + leaf.bytes) else { return }
+        var level: Int64 = 0
+        while let left = peaks.last, left.level == level {
+            peaks.removeLast()
+            guard let pair = Self.hash([1] + left.hash.bytes + hash.bytes) else { return }
+            (hash, level) = (pair, level + 1)
+            nodes[Node(level: level, place: (count - 1) >> level)] = hash
+        }
+        peaks.append((level, hash))
+    }
+
+    private mutating func takeNode(_ row: DatabaseRow) {
+        guard let level = row.integer("level"), let place = row.integer("place"), let hash = row.bytes("hash") else {
+            return findings.add("ledger_tree", "a column is missing or of another type")
+        }
+        guard let expected = nodes.removeValue(forKey: Node(level: level, place: place)) else {
+            return findings.add("ledger_tree \(level)/\(place)", "it stands over entries that do not exist")
+        }
+        findings.expect(expected.bytes == hash, "ledger_tree \(level)/\(place)", "it is not the hash of its entries")
+    }
+
+    /// The root of the tree over all entries.
+    var root: Digest? {
+        guard var hash = peaks.last?.hash else { return Self.hash([]) }
+        for peak in peaks.dropLast().reversed() {
+            guard let pair = Self.hash([1] + peak.hash.bytes + hash.bytes) else { return nil }
+            hash = pair
+        }
+        return hash
+    }
+
+    private static func hash(_ bytes: [UInt8]) -> Digest? {
+        try? Digest(of: bytes)  // without a digest nothing compares equal
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import StrictJSON
+
+/// Who ever had which key, by the roll.
+struct RollScan {
+    private(set) var findings = Findings()
+    /// The digest of the first entry.
+    private(set) var root = ""
+    private(set) var broker = ""
+    private(set) var count: Int64 = 0
+    private var personOfKey: [String: String] = [:]
+    private var nodeOfKey: [String: String] = [:]
+    private var invitations: [String: SignedRow] = [:]
+    private var head = String(repeating: "0", count: 64)
+
+    init(_ database: DatabaseReader, _ ledger: LedgerScan) throws(VerifierError) {
+        var scan = Self()
+        try database.each("SELECT * FROM roll ORDER BY number") { scan.take($0, ledger) }
+        for mention in ledger.mentions.keys where mention.event.hasPrefix("roll.") {
+            let number = Int64(mention.subject.dropFirst("roll-".count)) ?? 0
+            scan.findings.expect((1...max(1, scan.count)).contains(number), "roll \(number)", "the ledger has it, and it is gone")
+        }
+        self = scan
+    }
+
+    private init() {}
+
+    func person(withKey key: String) -> String? { personOfKey[key] }
+    func node(withKey key: String) -> String? { nodeOfKey[key] }
+
+    private mutating func take(_ row: DatabaseRow, _ ledger: LedgerScan) {
+        count += 1
+        let place = "roll \(count)"
+        guard let entry = SignedRow(row, "statement", "signatures", at: place, &findings) else {
+            return findings.add(place, "there is no statement")
+        }
+        findings.expect(row.integer("number") == count && entry.integer("number") == count, place, "it has another number")
+        findings.expect(entry.text("previous") == head, place, "it does not follow from the entry before")
+        findings.expect(row.text("digest") == entry.digest, place, "it has another digest")
+        findings.expect(row.text("type") == entry.text("type"), place, "it is of another type")
+        findings.expect(row.integer("at") == entry.integer("at"), place, "it has another time")
+        let mention = LedgerScan.Mention(
+            event: "roll." + (entry.text("type") ?? ""), subject: "roll-\(count)", digest: entry.digest)
+        findings.expect(ledger.mentions[mention] != nil, place, "the ledger does not mention it")
+        let keys = entry.signers(at: place, &findings)
+        if !isSignedProperly(entry, by: keys) { findings.add(place, "nobody signed it who could have") }
+        head = entry.digest
+    }
+
+    /// Takes over the keys that an entry brings. Who was enabled, and an administrator, at the time is not judged here.
+    private mutating func isSignedProperly(_ entry: SignedRow, by keys: Set<String>) -> Bool {
+        switch entry.text("type") {
+        case "charter" where count == 1:
+            guard let founder = entry.object("founder"), let key = founder["key"]?.asString, let name = founder["name"]?.asString,
+                let token = founder["founding"]?.asString
+            else { return false }
+            (root, broker) = (entry.digest, entry.text("broker") ?? "")
+            personOfKey[key] = name
+            return keys.contains(key) && keys.contains(token)
+        case "invitation":
+            invitations[entry.digest] = entry
+            return keys.contains { personOfKey[$0] == entry.text("by") }
+        case "enrolment":
+            guard let key = entry.text("key"), let invitation = invitations.removeValue(forKey: entry.text("invitation") ?? ""),
+                let secret = invitation.text("secret"), personOfKey[key] == nil, nodeOfKey[key] == nil
+            else { return false }
+            let name = invitation.text("name")
+            if invitation.text("kind") == "node" { nodeOfKey[key] = name } else { personOfKey[key] = name }
+            return keys.contains(secret) && keys.contains(key)
+        case "disabling": return keys.contains { personOfKey[$0] == entry.text("by") }
+        case "charter": return keys.contains { personOfKey[$0] != nil }
+        default: return false
+        }
+    }
+}

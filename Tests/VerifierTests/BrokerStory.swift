@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import Evidence
+import Foundation
+import Posix
+import StrictJSON
+
+@testable import Broker
+@testable import Storage
+
+/// A key of a person's device, a node or an invitation.
+struct TestKey {
+    let signing: SigningKey
+
+    init() throws { signing = try SigningKey(seed: try SecretBytes(random: 32)) }
+}
+
+/// A broker's database in which the main job was done by the broker's own verbs, without a network: people and a node
+/// joined, requests were approved, denied and withdrawn, a session ran and ended.
+final class BrokerStory {
+    let directory: URL
+    var path: String { directory.path + "/stint.db" }
+    let connection: Storage.Connection
+    let broker: TestKey
+    private let admin: TestKey
+    private(set) var roll = Roll()
+    private let founding: Founding
+    static let policy = """
+        {entitlements: [{name: "on-call", requesters: ["group:oncall"], nodes: "*", capabilities: ["shell", "exec"],
+         runAs: ["root"], seats: [{count: 1, of: ["group:approvers"]}]}]}
+        """
+    static let start = Timestamp(milliseconds: 1_800_000_000_000)
+
+    init() throws {
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent("stint-story-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        connection = try Storage.Connection(path: directory.path + "/stint.db")
+        try Schema.migrator.migrate(connection)
+        (broker, admin) = (try TestKey(), try TestKey())
+        let token = try TestKey()
+        founding = Founding(
+            key: token.signing.publicKey, notAfter: Self.start + .seconds(900), broker: broker.signing.publicKey, address: "x:1")
+        let charter = CharterStatement(
+            place: .first, version: 1, administrators: [try PersonName("admin")], policy: Self.policy,
+            broker: broker.signing.publicKey,
+            founder: .init(
+                name: try PersonName("admin"), groups: [], key: admin.signing.publicKey, device: "laptop",
+                founding: token.signing.publicKey), at: Self.start)
+        try append(charter.signed(with: admin.signing, token.signing).source, .unknown(admin.signing.publicKey))
+    }
+
+    deinit { try? FileManager.default.removeItem(at: directory) }
+
+    /// Does all of it.
+    func tell() throws {
+        let node = try enrol(.node(try NodeName("node-1"), try Tags([("env", "test")])))
+        let oncall = try enrol(.person(try PersonName("oncall"), groups: [try GroupName("oncall")], attributes: [:]))
+        let lead = try enrol(.person(try PersonName("lead"), groups: [try GroupName("approvers")], attributes: [:]))
+        let worked = try ask("the database is slow", oncall)
+        try vote(.approve(nodes: [try NodeName("node-1")], duration: .seconds(600)), on: worked, lead)
+        let activation = try activate(worked, oncall)
+        try work(under: activation, oncall, on: node)
+        try end(.release, (worked.id.sibling() as GrantID).description, oncall)
+        try vote(.deny, on: try ask("for no good reason", oncall), lead)
+        try end(.withdraw, try ask("not needed after all", oncall).id.description, oncall)
+        _ = try ask("still to be decided", oncall)
+    }
+
+    // MARK: Verbs
+
+    func verb<Value>(_ body: (inout Workflow) throws -> Value) throws -> Value {
+        try connection.run("BEGIN IMMEDIATE")
+        var workflow = Workflow(connection, roll, at: Self.start)
+        let value = try body(&workflow)
+        try connection.run("COMMIT")
+        return value
+    }
+
+    private func append(_ entry: SignedText, _ principal: Broker.Principal) throws {
+        roll = try verb { try $0.append(entry, sentBy: principal, founding: founding) }
+    }
+
+    private func enrol(_ subject: InvitationStatement.Subject) throws -> TestKey {
+        let (secret, key) = (try TestKey(), try TestKey())
+        let invitation = try InvitationStatement(
+            place: roll.next, subject: subject, by: PersonName("admin"), secret: secret.signing.publicKey,
+            notAfter: Self.start + .seconds(900), at: Self.start
+        ).signed(with: admin.signing)
+        let administrator = try PersonName("admin")
+        guard let person = roll.directory.people[administrator] else { throw Refusal.personUnknown(administrator) }
+        try append(invitation.source, .person(person, device: admin.signing.publicKey))
+        let enrolment = try EnrolmentStatement(
+            place: roll.next, invitation: invitation.digest, key: key.signing.publicKey, label: "laptop", at: Self.start
+        ).signed(with: secret.signing, key.signing)
+        try append(enrolment.source, .unknown(key.signing.publicKey))
+        return key
+    }
+
+    private func ask(_ reason: String, _ key: TestKey) throws -> Signed<RequestStatement> {
+        let statement = try RequestStatement(
+            root: roll.root ?? .none, person: PersonName("oncall"), entitlement: EntitlementName("on-call"), charterVersion: 1,
+            selector: .everything, capabilities: [.shell, .exec], runAs: RunAsName(user: "root"), duration: .seconds(600),
+            reason: reason, rollNumber: roll.number, nonce: Evidence.Random.nonce(), at: Self.start
+        ).signed(with: key.signing)
+        _ = try verb { try $0.ask(statement, from: key.signing.publicKey) }
+        return statement
+    }
+
+    private func vote(_ verdict: Vote.Verdict, on request: Signed<RequestStatement>, _ key: TestKey) throws {
+        let vote = Vote(person: try PersonName("lead"), verdict: verdict, note: "", at: Self.start)
+        let statement = try VoteStatement(
+            root: roll.root ?? .none, request: request.digest, vote: vote, rollNumber: roll.number, nonce: Evidence.Random.nonce()
+        ).signed(with: key.signing)
+        _ = try verb { try $0.vote(statement, from: key.signing.publicKey) }
+    }
+
+    private func activate(_ request: Signed<RequestStatement>, _ key: TestKey) throws -> Signed<ActivationStatement> {
+        let statement = try ActivationStatement(
+            root: roll.root ?? .none, request: request.digest, person: PersonName("oncall"), nonce: Evidence.Random.nonce(),
+            at: Self.start
+        ).signed(with: key.signing)
+        _ = try verb { try $0.activate(statement, from: key.signing.publicKey) }
+        return statement
+    }
+
+    private func work(under activation: Signed<ActivationStatement>, _ key: TestKey, on node: TestKey) throws {
+        let (root, name) = (roll.root ?? .none, try NodeName("node-1"))
+        let opening = try OpeningStatement(
+            root: root, activation: activation.digest, person: PersonName("oncall"), node: name, capability: .shell,
+            runAs: RunAsName(user: "root"), command: [], terminal: nil, language: "C.UTF-8",
+            ephemeral: [UInt8](repeating: 9, count: 32), rollNumber: roll.number, nonce: Evidence.Random.nonce(), at: Self.start
+        ).signed(with: key.signing)
+        _ = try verb { try $0.open(opening, from: key.signing.publicKey) }
+        guard let machine = roll.directory.nodes[name] else { throw Refusal.noCharter }
+        let acceptance = try AcceptanceStatement(
+            root: root, opening: opening.digest, node: name, ephemeral: [UInt8](repeating: 8, count: 32), leaseVersion: 1,
+            notAfter: Self.start + .seconds(600), at: Self.start
+        ).signed(with: node.signing)
+        try verb { try $0.accept(acceptance, for: opening.id, from: machine) }
+        let receipt = try ReceiptStatement(
+            root: root, opening: opening.digest, node: name, reason: .exited, detail: "", outcome: .exited(0),
+            startedAt: Self.start, endedAt: Self.start + .seconds(5), killed: 2, left: 0, remarks: [], method: "tree",
+            inputBytes: 1, outputBytes: 2
+        ).signed(with: node.signing)
+        _ = try verb { try $0.store(receipt, from: machine) }
+    }
+
+    private func end(_ kind: EndingStatement.Kind, _ subject: String, _ key: TestKey) throws {
+        let statement = try EndingStatement(
+            root: roll.root ?? .none, kind: kind, subject: subject, person: PersonName("oncall"), reason: "",
+            nonce: Evidence.Random.nonce(), at: Self.start
+        ).signed(with: key.signing)
+        _ = try verb { try $0.end(statement, from: key.signing.publicKey) }
+    }
+
+    /// The signed head of the ledger now.
+    func head() throws -> Signed<LedgerHeadStatement> {
+        let (size, chain) = try connection.ledgerHead()
+        return try LedgerHeadStatement(
+            root: roll.root ?? .none, size: size, tree: connection.ledgerTree().root(of: size), chain: chain, at: Self.start
+        ).signed(with: broker.signing)
+    }
+}
