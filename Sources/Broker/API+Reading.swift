@@ -157,15 +157,16 @@ extension API {
         return session
     }
 
-    private func sessionObject(_ session: StoredSession) -> JSONValue {
+    private func sessionObject(_ session: StoredSession, in database: Connection) throws -> JSONValue {
         // A recording that is not there is shown as not there.
         let exists = (try? PrivateFile.check(core.home.recording(of: session.id))) != nil
-        return Presentation.session(session, hasRecording: exists)
+        let isWhole = exists ? try database.hasRecordingEnd(session.id.description) : false
+        return Presentation.session(session, hasRecording: exists, isWhole: isWhole)
     }
 
     func showSession(_ call: Call, _ id: SessionID) throws {
         let (person, _) = try call.principal.person()
-        read(call) { [self] database in sessionObject(try visibleSession(id, for: person, in: database)) }
+        read(call) { [self] database in try sessionObject(try visibleSession(id, for: person, in: database), in: database) }
     }
 
     func listSessions(_ call: Call) throws {
@@ -179,7 +180,7 @@ extension API {
             for session in found where !isMine || session.opening.value.person == person.name {
                 let id: RequestID = session.machine.grant.sibling()
                 guard let request = try database.request(id), visibility.sees(request) else { continue }
-                items.append(sessionObject(session))
+                items.append(try sessionObject(session, in: database))
             }
             return .items(items)
         }

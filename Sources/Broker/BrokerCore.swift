@@ -20,6 +20,7 @@ final class BrokerCore: Sendable {
     let founding: Founding
     let key: SigningKey
     let heads: LedgerHeads
+    let recordings: RecordingKeeper
     let agents = AgentRegistry()
     let waiters = Waiters()
     let loop: EventLoop
@@ -29,7 +30,7 @@ final class BrokerCore: Sendable {
     init(
         home: BrokerHome, writer: Writer, readers: ReaderPool, clock: BrokerClock, roll: RollBox, founding: Founding,
         key: SigningKey, loop: EventLoop
-    ) {
+    ) throws(SystemError) {
         self.home = home
         self.writer = writer
         self.readers = readers
@@ -38,7 +39,19 @@ final class BrokerCore: Sendable {
         self.founding = founding
         self.key = key
         heads = LedgerHeads(key, roll, clock)
+        recordings = try RecordingKeeper(home)
         self.loop = loop
+    }
+
+    /// Writes down what each recording was when it was whole.
+    func keepRecordings() throws(SystemError) {
+        try recordings.start { [weak self] id, digest, size in
+            self?.write { workflow in
+                try workflow.record("recording.ended", id, ["digest": .string(digest), "bytes": .integer(size)])
+            } completion: { result in
+                if case .failure(let error) = result { Log.error("session \(id): the recording has no end: \(error)") }
+            }
+        }
     }
 
     func onConsequence(_ listener: @escaping @Sendable (Consequence) -> Void) { listeners.withLock { $0.append(listener) } }

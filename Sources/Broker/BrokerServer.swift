@@ -34,13 +34,14 @@ package final class BrokerServer: Sendable {
         let (roll, entries) = try readers.perform { try BrokerDatabase.roll($0) }
         let last = try readers.perform { try $0.ledgerTime() }
         let loop = try EventLoop()
-        core = BrokerCore(
+        core = try BrokerCore(
             home: home, writer: writer, readers: readers, clock: BrokerClock(known: last ?? Timestamp(milliseconds: 0)),
             roll: RollBox(roll, entries: entries), founding: founding, key: key, loop: loop)
         hub = SessionHub(core, interference: interference)
         let identity = try seed.reveal { bytes in try TLSIdentity(ed25519Seed: bytes) }
         server = HTTPServer(loop, context: try TLSContext(serverWith: identity), handler: API(core, hub))
         try core.settleAfterRestart()
+        try core.keepRecordings()
         self.endpoint = try server.listen(endpoint ?? Endpoint(founding.address))
         sweeper = try SweeperThread(core)
         try DurableFile.writeAtomically(Array("\(self.endpoint)\n".utf8), to: home.address)
@@ -51,6 +52,7 @@ package final class BrokerServer: Sendable {
         Log.info("stintd \(Version.text) serves \(core.home.path) on \(endpoint), key \(core.key.publicKey)")
         core.loop.run()
         sweeper.stop()
+        core.recordings.stop()
         core.readers.stop()
         core.writer.stop()
     }

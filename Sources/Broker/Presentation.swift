@@ -77,7 +77,7 @@ struct Presentation {
         ])
     }
 
-    static func session(_ session: StoredSession, hasRecording: Bool) -> JSONValue {
+    static func session(_ session: StoredSession, hasRecording: Bool, isWhole: Bool) -> JSONValue {
         let opening = session.opening.value
         return .object([
             "id": .string(session.id.description), "state": .string(session.machine.state.rawValue),
@@ -88,7 +88,8 @@ struct Presentation {
             "endedAt": time(session.endedAt),
             "endReason": (session.machine.endReason?.rawValue).map { .string($0) } ?? .null,
             "detail": session.detail.map { .string($0) } ?? .null, "confirmed": .bool(session.isConfirmed),
-            "recording": .bool(hasRecording), "receipt": session.receipt.map(receipt) ?? .null,
+            "recording": .bool(hasRecording),
+            "recordingWhole": .bool(isWhole), "receipt": session.receipt.map(receipt) ?? .null,
         ])
     }
 

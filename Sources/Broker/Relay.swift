@@ -85,6 +85,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
                 return tellEnd(.failed, "the session is not known")
             }
             recorder = try Recorder(core.home.recording(of: id), session.opening.value, id, at: core.clock.now)
+            core.recordings.begin(id)
             client?.enqueue(text: ControlMessage.accepted(acceptance.source).text)
         } catch {
             let problem = Problem(explaining: error)
@@ -266,6 +267,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
 
     private func finish() {
         recorder?.finish()
+        core.recordings.end(id, isWhole: hasReceipt && recorder != nil)
         if !hasReceipt {
             core.write { [id] in try $0.detach(id) } completion: { [id] result in
                 if case .failure(let error) = result { Log.error("session \(id): \(error)") }

@@ -61,4 +61,40 @@ struct UpkeepTests {
             #expect(try await stintd(here, "check").status == 0)
         }
     }
+
+    @Test func `the end of a recording is in the ledger, and no byte of it changes afterwards`() async throws {
+        try await Installation.with { here in
+            let grant = try await here.grant()
+            try await here.exec("echo", "recorded").checked()
+            let session = try await here.receipted(grant).id
+            try await eventually("the end of the recording") {
+                try await here.stint(as: "lead", "show", session, "--json").checked().text.contains("\"recordingWhole\": true")
+            }
+            let path = "\(here.brokerHome)/recordings/\(session).cast"
+            var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+            #expect(try await stintd(here, "check").status == 0)
+            bytes[bytes.count / 2] ^= 1
+            try bytes.write(to: URL(fileURLWithPath: path))
+            let changed = try await stintd(here, "check")
+            #expect(changed.status == 1 && changed.text.contains("recording \(session): it is not what was recorded"))
+            try FileManager.default.removeItem(atPath: path)
+            #expect(try await stintd(here, "check").text.contains("recording \(session): the ledger has its end"))
+        }
+    }
+
+    @Test func `a recording that a dead broker left without its end is shown as truncated`() async throws {
+        try await Installation.with { here in
+            let grant = try await here.grant()
+            let shell = try await here.shell()
+            try await here.killBroker()
+            try await here.startBroker()
+            try await here.awaitNode()
+            let session = try #require(try await here.sessions(of: grant).first).id
+            try await here.stint(as: "admin", "end", session, "--reason", "the test is over").checked()
+            _ = try await here.receipted(grant, within: .seconds(60))
+            #expect(try await here.stint(as: "lead", "show", session).checked().text.contains("truncated"))
+            #expect(try await stintd(here, "check").status == 0)
+            withExtendedLifetime(shell) {}
+        }
+    }
 }

@@ -54,7 +54,7 @@ enum ObjectText {
         fields.add("ended", moment(answer, "endedAt", now: now))
         fields.add("because", [answer.optionalText("endReason"), answer.optionalText("detail")]
             .compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: ": "))
-        fields.add("recorded", answer.bool("recording") ? "yes" : "no")
+        fields.add("recorded", recorded(answer))
         if let receipt = answer.json["receipt"].map(Answer.init), receipt.optionalInteger("killed") != nil {
             fields.add("receipt", self.receipt(receipt))
             fields.add("remarks", each: receipt.texts("remarks"))
@@ -62,6 +62,12 @@ enum ObjectText {
             fields.add("receipt", "none: the node did not report, so nothing is promised")
         }
         return title("Session", answer) + fields.text
+    }
+
+    private static func recorded(_ answer: Answer) -> String {
+        guard answer.bool("recording") else { return "no" }
+        let isTruncated = answer.optionalText("state") == "ended" && !answer.bool("recordingWhole")
+        return isTruncated ? "yes, but truncated: it has no end" : "yes"
     }
 
     static func seat(_ seat: Answer) -> String {
