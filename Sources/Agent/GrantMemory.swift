@@ -28,14 +28,6 @@ package struct GrantMemory: Sendable {
         }
     }
 
-    /// The lease as it was first seen.
-    private struct Anchor: Equatable {
-        let bootID: String
-        let deadline: Int64
-        let leaseVersion: Int64
-        let notAfter: Timestamp
-    }
-
     private let directory: String
 
     /// How long after its end a grant is remembered.
@@ -45,28 +37,16 @@ package struct GrantMemory: Sendable {
 
     /// The moment at which the grant's time is up, in nanoseconds of the boot-time clock.
     ///
-    /// At first sight what is left by the wall clock, and never more than was granted; later in the same boot never
-    /// later than that; after a reboot the wall clock again, because nothing else counted meanwhile.
+    /// See ``GrantAnchor``.
     ///
     /// - Parameter request: the digest of the request that the grant came from.
     /// - Throws: ``Refusal/grantOver(_:_:_:)`` for a grant that has ended, whatever the clocks say.
     package func deadline(of lease: Lease, version: Int64, request: Digest, at now: Moment) throws -> Int64 {
         if let reason = try endReason(of: request) { throw Refusal.grantOver(lease.grant, .ended, reason) }
         let known = try anchor(of: request)
-        // A second activation of the same lease does not move its end, also not across a reboot.
-        let notAfter = known.map { $0.leaseVersion == version ? min(lease.notAfter, $0.notAfter) : lease.notAfter } ?? lease.notAfter
-        let left = min(notAfter - now.wall, lease.notAfter - lease.notBefore)
-        var deadline = now.boot + max(0, left.wholeMilliseconds) * 1_000_000
-        if let anchor = known {
-            guard version >= anchor.leaseVersion else {
-                throw AgentError.leaseOutdated(lease.grant, version: version, seen: anchor.leaseVersion)
-            }
-            if anchor.bootID == now.bootID { deadline = min(deadline, anchor.deadline) }
-        }
-        guard deadline > now.boot else { throw Refusal.grantOver(lease.grant, .ended, .expired) }
-        let anchor = Anchor(bootID: now.bootID, deadline: deadline, leaseVersion: version, notAfter: notAfter)
+        let anchor = try GrantAnchor(of: lease, version: version, after: known, at: now)
         if anchor != known { try save(anchor, of: request) }
-        return deadline
+        return anchor.deadline
     }
 
     /// Marks a grant as ended, for good. Agent and supervisors may do it at the same time: it is a file of its own.
@@ -98,13 +78,13 @@ package struct GrantMemory: Sendable {
     private func path(_ request: Digest) -> String { directory + "/" + request.hex + ".json" }
     private func endedPath(_ request: Digest) -> String { directory + "/" + request.hex + ".ended" }
 
-    private func anchor(of request: Digest) throws -> Anchor? {
+    private func anchor(of request: Digest) throws -> GrantAnchor? {
         let path = path(request)
         guard access(path, F_OK) == 0 else { return nil }
         let bytes = try DurableFile.read(path, maximumBytes: 4096)
         do {
             var reader = try ObjectReader(try JSONValue(parsing: bytes))
-            let anchor = Anchor(
+            let anchor = GrantAnchor(
                 bootID: try reader.string("boot", maximum: 64), deadline: try reader.integer("deadline", in: 0...Int64.max),
                 leaseVersion: try reader.integer("lease", in: 1...1_000_000),
                 notAfter: Timestamp(milliseconds: try reader.integer("notAfter", in: Timestamp.validRange)))
@@ -115,7 +95,7 @@ package struct GrantMemory: Sendable {
         }
     }
 
-    private func save(_ anchor: Anchor, of request: Digest) throws {
+    private func save(_ anchor: GrantAnchor, of request: Digest) throws {
         let value: JSONValue = .object([
             "boot": .string(anchor.bootID), "deadline": .integer(anchor.deadline),
             "lease": .integer(anchor.leaseVersion), "notAfter": .integer(anchor.notAfter.milliseconds),

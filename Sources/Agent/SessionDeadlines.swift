@@ -61,6 +61,9 @@ package struct SessionDeadlines: Sendable {
     /// The broker said something, whatever it was: the lease is renewed.
     package mutating func heardBroker(at now: Instant) { lastHeard = now }
 
+    /// Whether the broker's clock says that the grant's time is up: it ends also a session whose machine stood still.
+    package static func isOver(_ notAfter: Timestamp, byBroker time: Timestamp) -> Bool { time >= notAfter }
+
     /// When ``next(at:)`` has something.
     package var due: Instant { min(firstEnd.at, firstWarning ?? firstEnd.at) }
 

@@ -214,7 +214,7 @@ final class Supervisor {
 
     private func take(_ message: ControlMessage) {
         switch message {
-        case .time(let time) where time >= terms.notAfter: finish(.expired, "By the broker's clock.")
+        case .time(let time) where SessionDeadlines.isOver(terms.notAfter, byBroker: time): finish(.expired, "By the broker's clock.")
         case .time: break
         case .end(let id, let reason, let detail) where id == terms.id: finish(reason.fromBroker, detail)
         case .receiptStored(let id) where id == terms.id: receiptStored()

@@ -19,9 +19,6 @@ package struct Sweeper: Sendable {
 
     /// Rows in one transaction, so that verbs are not kept waiting.
     private static let batch = 500
-    /// How long after its grant's end a session of a silent node is given up: the node's own deadline and its lease are
-    /// long past then.
-    static let margin: Duration = .seconds(120)
 
     init(_ writer: Writer, _ clock: BrokerClock) {
         self.writer = writer
@@ -75,8 +72,9 @@ extension Workflow {
     /// One batch of what is due.
     fileprivate mutating func sweep(limit: Int, _ report: inout Sweeper.Report) throws {
         for var request in try database.requestsDue(at: now, limit: limit) {
+            guard let event = request.machine.due(at: now) else { continue }
             let version = request.machine.version
-            _ = try request.machine.apply(.lapse, in: directory, at: now)
+            _ = try request.machine.apply(event, in: directory, at: now)
             try database.update(request.machine, from: version, at: now)
             try record("request.lapsed", request.id)
             consequences.append(.requestChanged(request.id))
@@ -87,7 +85,7 @@ extension Workflow {
             try settle(&grant)
             report.settledGrants += 1
         }
-        for var session in try database.sessionsToGiveUp(before: now - Sweeper.margin, limit: limit) {
+        for var session in try database.sessionsToGiveUp(before: now - Session.silence, limit: limit) {
             try giveUp(&session)
             report.unconfirmedSessions += 1
         }
@@ -95,14 +93,14 @@ extension Workflow {
     }
 
     private mutating func sweep(_ grant: inout StoredGrant, _ report: inout Sweeper.Report) throws {
+        guard let event = grant.machine.due(at: now, unfinished: 0) else { return }
         let version = grant.machine.version
-        if grant.machine.state == .ready {
-            try grant.machine.apply(.lapse, at: now)
+        try grant.machine.apply(event, at: now)
+        if grant.machine.state == .lapsed {
             try database.update(grant.machine, from: version, at: now)
             try record("grant.lapsed", grant.id)
             report.lapsedGrants += 1
         } else {
-            try grant.machine.apply(.expire, at: now)
             try database.update(grant.machine, from: version, at: now)
             try record("grant.expired", grant.id)
             try endSessions(of: grant.id, .expired, detail: "")
