@@ -60,6 +60,13 @@ let targets: [[Target]] = [
         program("stint-agent", on: ["Agent", "Access", "Evidence", "StrictJSON", "Posix", "Transport", "Protocol", "CommandLineKit"]),
     ],
     [
+        // The real decisions under a virtual clock, for tests and for `deploy/torture simulate`.
+        .target(name: "Simulator", dependencies: ["Access", "Agent", "Broker"], path: "Tests/Simulator", swiftSettings: settings),
+        .testTarget(name: "SimulatorTests", dependencies: ["Simulator", "Access"], swiftSettings: settings),
+        .executableTarget(
+            name: "stint-simulate", dependencies: ["Simulator", "Access"], path: "Tests/SimulatorProgram", swiftSettings: settings),
+    ],
+    [
         // A broker that changes what it relays, for the tests that show that both ends notice.
         .executableTarget(
             name: "stintd-tampering", dependencies: ["Broker"], path: "Tests/TamperingBroker", swiftSettings: settings),

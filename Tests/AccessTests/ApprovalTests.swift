@@ -105,6 +105,15 @@ import Testing
         guard case .approved = try judge(carlAndDora, in: ours) else { throw Refusal.noCharter }
     }
 
+    @Test func `one more approval in a seat that stood before is demanded too`() throws {
+        let stricter = try Organisation.entitlement {
+            $0.seats = [try Organisation.seat(1, "group:ops"), try Organisation.seat(2, "group:security")]
+        }
+        let ours = try Organisation(current: stricter)
+        let two = try [Organisation.approval(by: "bob"), Organisation.approval(by: "carl")]
+        #expect(try judge(two, in: ours) == .pending(missing: [Organisation.seat(2, "group:security")]))
+    }
+
     @Test func `seats that the current policy dropped must still be filled`() throws {
         let laxer = try Organisation.entitlement { $0.seats = [try Organisation.seat(1, "group:ops")] }
         let ours = try Organisation(current: laxer)
