@@ -61,10 +61,10 @@ let targets: [[Target]] = [
     ],
     [
         // The real decisions under a virtual clock, for tests and for `deploy/torture simulate`.
-        .target(name: "Simulator", dependencies: ["Access", "Agent", "Broker"], path: "Tests/Simulator", swiftSettings: settings),
-        .testTarget(name: "SimulatorTests", dependencies: ["Simulator", "Access"], swiftSettings: settings),
+        .target(name: "Simulator", dependencies: ["Access", "StrictJSON", "Agent", "Broker"], path: "Tests/Simulator", swiftSettings: settings),
+        .testTarget(name: "SimulatorTests", dependencies: ["Simulator"], swiftSettings: settings),
         .executableTarget(
-            name: "stint-simulate", dependencies: ["Simulator", "Access"], path: "Tests/SimulatorProgram", swiftSettings: settings),
+            name: "stint-simulate", dependencies: ["Simulator"], path: "Tests/SimulatorProgram", swiftSettings: settings),
     ],
     [
         // A broker that changes what it relays, for the tests that show that both ends notice.
