@@ -40,17 +40,15 @@ extension Simulation {
     // MARK: It ends
 
     /// Until when a grant's sessions may live on a node, by its boot-time clock: counted from the first sight in this
-    /// boot, never moved by a later one.
+    /// boot, never moved by a later one, and never past the earliest end that was ever signed.
     func grantMayLive(_ request: RequestID, _ lease: Lease, on node: Int) -> Int64 {
-        let left = min((lease.notAfter - nodes[node].wall(now)).wholeMilliseconds, (lease.notAfter - lease.notBefore).wholeMilliseconds)
-        let here = nodes[node].boot(now) + max(0, left)
-        guard let earlier = mayLive[node][request], earlier.boot == nodes[node].boots else {
-            mayLive[node][request] = (nodes[node].boots, here)
-            return here
-        }
-        let least = min(earlier.until, here)
-        mayLive[node][request] = (nodes[node].boots, least)
-        return least
+        let earlier = mayLive[node][request]
+        let notAfter = min(lease.notAfter, earlier?.notAfter ?? lease.notAfter)
+        let granted = (lease.notAfter - lease.notBefore).wholeMilliseconds
+        var until = nodes[node].boot(now) + max(0, min((notAfter - nodes[node].wall(now)).wholeMilliseconds, granted))
+        if let earlier, earlier.boot == nodes[node].boots { until = min(until, earlier.until) }
+        mayLive[node][request] = (nodes[node].boots, until, notAfter)
+        return until
     }
 
     func judgeEnd(of id: SessionID, _ supervisor: SimulatedSupervisor, on node: Int, _ reason: Session.EndReason) {

@@ -202,10 +202,11 @@ extension Simulation {
     private func open(_ record: Int, _ node: Int) throws {
         guard broker.records.indices.contains(record) else { return }
         // Whoever owns the broker may skip what it checks, together with a requester who signs anything.
-        let isOwned = random.chance(5)
+        let isOwned = random.chance(10)
         if !isOwned { try checkOpening(record, node) }
         let row = broker.records[record]
-        let activation = row.activation ?? Activation(person: row.terms.person, at: operatorTime)
+        let another = Activation(person: row.terms.person, at: operatorTime)
+        let activation = isOwned && random.chance(50) ? another : row.activation ?? another
         let id = SessionID(digest: broker.nextDigest())
         broker.sessions[id] = SimulatedBroker.SessionRow(
             record: record, node: node, opening: opening(record, node), activation: activation, roll: broker.rolls.count - 1,

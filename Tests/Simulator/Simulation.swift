@@ -107,7 +107,7 @@ package final class Simulation {
     /// The wall clock of the operators' machines, in milliseconds from the truth.
     var operatorOffset: Int64 = 0
     /// Per node and grant: the boot and the latest end, as the invariants reckon it.
-    var mayLive: [[RequestID: (boot: Int, until: Int64)]] = [[:], [:]]
+    var mayLive: [[RequestID: (boot: Int, until: Int64, notAfter: Timestamp)]] = [[:], [:]]
     /// A supervisor whose link broke dials again.
     let dialsAgain: Bool
 

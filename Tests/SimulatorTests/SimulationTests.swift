@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct SimulationTests {
     /// Schedules in one run of the tests; `deploy/torture simulate` runs 100,000 in a release build.
-    private static let schedules = 5000
+    private static let schedules = 2000
 
     @Test func `no schedule of crashes, partitions, sleeps and stepped clocks breaks a promise`() {
         let first = ProcessInfo.processInfo.environment["STINT_SEED"].flatMap { UInt64($0) }
