@@ -200,8 +200,9 @@ import Testing
     }
 
     @Test func `a requester or device that was disabled since opens nothing`() throws {
-        try expect({ _ in .notSigned(type: "request", by: "a device of `anna`") }) {
-            try $0.ours.disable(.device(Installation.key("anna").publicKey))
+        try expect({ _ in .notSigned(type: "request", by: "a device of `anna`") }) { scene in
+            try scene.ours.add(scene.ours.nextCharter(administrators: ["anna", "bob"]).signed(with: Installation.key("anna")))
+            try scene.ours.disable(.device(Installation.key("anna").publicKey))
         }
         try expect({ _ in .refused(.personDisabled(try PersonName("anna"))) }) { scene in
             try scene.ours.add(scene.ours.nextCharter(administrators: ["anna", "bob"]).signed(with: Installation.key("anna")))

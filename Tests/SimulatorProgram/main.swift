@@ -3,7 +3,7 @@
 import Glibc
 import Simulator
 
-/// `stint-simulate schedules|lives|cost [COUNT [SEED]]`, for `deploy/torture`.
+/// `stint-simulate schedules|lives|cost [COUNT [SEED]]`, for `deploy/prove`.
 let verb = CommandLine.arguments.dropFirst().first ?? ""
 let numbers = CommandLine.arguments.dropFirst(2).compactMap { UInt64($0) }
 let count = numbers.first ?? 100_000

@@ -5,7 +5,7 @@ import Simulator
 import Testing
 
 @Suite struct LifecycleTests {
-    /// Sequences of 30 steps in one run of the tests; `deploy/torture model` compares 100,000.
+    /// Sequences of 30 steps in one run of the tests; `deploy/prove model` compares 100,000.
     private static let sequences: UInt64 = 3000
     private static let model = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "model/model.py")

@@ -5,7 +5,7 @@ import Simulator
 import Testing
 
 @Suite struct SimulationTests {
-    /// Schedules in one run of the tests; `deploy/torture simulate` runs 100,000 in a release build.
+    /// Schedules in one run of the tests; `deploy/prove simulate` runs 100,000 in a release build.
     private static let schedules = 2000
 
     @Test func `no schedule of crashes, partitions, sleeps and stepped clocks breaks a promise`() {
