@@ -12,9 +12,14 @@ extension Program {
         do {
             status = try perform(parse(arguments), on: console)
         } catch {
-            return report(Failure(error), asJSON: false, on: console)
+            return report(Failure(error), asJSON: wantsJSON(arguments), on: console)
         }
         return console.outputFailure().map { reportUnwritten($0, status: status, on: console) } ?? status
+    }
+
+    /// Asked of the words themselves: what could not be parsed has no values.
+    private func wantsJSON(_ arguments: [String]) -> Bool {
+        globals.contains(.json) && arguments.prefix { $0 != "--" }.contains("--" + Parameter.json.name)
     }
 
     private func perform(_ invocation: Invocation, on console: Console) throws(UsageError) -> Int32 {

@@ -15,6 +15,13 @@ struct RunningTests {
         #expect(run("policy", "check", "--json") == Transcript(errors: json + "\n", status: 5))
     }
 
+    @Test func `a command line that was not understood is told in JSON where JSON was asked for`() {
+        let transcript = run("--json", "frobnicate")
+        #expect(transcript.status == 2)
+        #expect(transcript.errors.hasPrefix(#"{"error":{"code":"usage."#))
+        #expect(!run("frobnicate").errors.hasPrefix("{") && !run("frobnicate", "--", "--json").errors.hasPrefix("{"))
+    }
+
     @Test func `output that could not be written is not a success`() {
         let transcript = run(["show", "a"], failure: ENOSPC)
         #expect(transcript.status == 1)
