@@ -32,11 +32,12 @@ final class Installation: Sendable {
         var others: [RunningProgram] = []
     }
 
-    /// Sets up an installation, lends it, and takes it away again, whatever happens.
+    /// Sets up an installation, lends it, and takes it away again, whatever happens. A test of a suite that has one
+    /// already goes on in the suite's turn.
     static func with<Result>(
         _ setting: Setting = Setting(), _ body: (Installation) async throws -> Result
     ) async throws -> Result {
-        try await Turns.shared.take(setting.turn) {
+        try await Turns.shared.take(shared == nil ? setting.turn : .patient) {
             let installation = try Installation(setting)
             do {
                 try await installation.setUp()
