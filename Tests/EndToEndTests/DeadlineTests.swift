@@ -70,6 +70,7 @@ struct DeadlineTests {
             // The supervisor believed the clock that was stepped, or this would prove nothing.
             let nodeTime = Date(timeIntervalSince1970: Double(try await here.show(session: session.id).receipt?.endedAt ?? 0) / 1000)
             #expect(abs(nodeTime.timeIntervalSinceNow) > 3500, "\(nodeTime)")
+            try await here.stopAgent("db-1")
         }
     }
 }

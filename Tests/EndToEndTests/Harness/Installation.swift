@@ -171,6 +171,14 @@ final class Installation: Sendable {
     /// Kills an agent with SIGKILL.
     func killAgent(_ node: String) async throws { try await processes.withLock { $0.agents[node] }?.kill9() }
 
+    /// Ends an agent as a service manager does, and waits; what started it cleans up behind it.
+    func stopAgent(_ node: String) async throws {
+        guard let agent = processes.withLock({ $0.agents[node] }) else { return }
+        let starter = setting.agentStarter.isEmpty ? [] : [agent.pid]
+        for pid in ProcessTable.descendants(of: [agent.pid]).subtracting(starter) { kill(pid, SIGTERM) }
+        _ = try await agent.waitForEnd(within: .seconds(10))
+    }
+
     /// Waits until a node has found the broker again.
     func awaitNode(_ node: String = "db-1") async throws {
         try await eventually("node \(node) after the broker's restart", within: .seconds(60)) {
@@ -181,9 +189,8 @@ final class Installation: Sendable {
 
     /// The processes that own sessions on this installation's nodes.
     var supervisors: [ProcessTable.Entry] {
-        ProcessTable.all().filter { entry in
-            Programs.isOurs(entry.pid) && entry.commandLine.contains("supervise\0\(directory)/")
-        }
+        // Whose program a supervisor is, /proc tells nobody but root: it lets no one inspect it.
+        ProcessTable.all().filter { $0.commandLine.hasPrefix("stint-agent\0supervise\0\(directory)/") }
     }
 
     // MARK: Setting up and taking away
