@@ -84,6 +84,7 @@ package struct EntitlementInForce: Sendable {
     package var sessionMaximum: Duration { min(frozen.sessionMaximum, current.sessionMaximum) }
     package var idleLimit: Duration { min(frozen.idleLimit, current.idleLimit) }
     package var lease: Duration { min(frozen.lease, current.lease) }
+    package var detachedFor: Duration { min(frozen.detachedFor, current.detachedFor) }
     package var idleCounts: Entitlement.Activity {
         frozen.idleCounts == .input || current.idleCounts == .input ? .input : .inputAndOutput
     }

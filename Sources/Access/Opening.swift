@@ -41,6 +41,7 @@ package struct Lease: Sendable, Equatable {
     package let idleLimit: Duration
     package let idleCounts: Entitlement.Activity
     package let renewWithin: Duration
+    package let detachedFor: Duration
     package let withoutBroker: Entitlement.Partition
     package let recording: Entitlement.Recording
 }
@@ -84,7 +85,7 @@ extension Opening {
         return Lease(
             grant: request.id.sibling(), notBefore: activation.at, notAfter: notAfter,
             sessionMaximum: rules.sessionMaximum, idleLimit: rules.idleLimit, idleCounts: rules.idleCounts,
-            renewWithin: rules.lease, withoutBroker: rules.withoutBroker, recording: rules.recording)
+            renewWithin: rules.lease, detachedFor: rules.detachedFor, withoutBroker: rules.withoutBroker, recording: rules.recording)
     }
 
     private static func grant(_ request: RequestTerms, _ votes: [Vote], _ directory: Directory) throws(Refusal) -> GrantTerms {

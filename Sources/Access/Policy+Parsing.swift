@@ -66,6 +66,7 @@ extension Policy {
         entitlement.pendingFor = try duration(&reader, "pendingFor", in: 60...604_800) ?? entitlement.pendingFor
         entitlement.activateWithin = try duration(&reader, "activateWithin", in: 60...604_800) ?? entitlement.activateWithin
         entitlement.lease = try duration(&reader, "lease", in: 30...3600) ?? entitlement.lease
+        entitlement.detachedFor = try duration(&reader, "detachedFor", in: 1...3600) ?? entitlement.detachedFor
         if let number = try reader.optionalInteger("minimumReasonLength", in: 1...Int64(HumanText.maximumLength)) {
             entitlement.minimumReasonLength = Int(number)
         }

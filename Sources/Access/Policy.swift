@@ -82,6 +82,8 @@ package struct Entitlement: Sendable, Equatable {
     package var pendingFor: Duration
     package var activateWithin: Duration
     package var lease: Duration
+    /// How long a session waits for a client whose connection was lost.
+    package var detachedFor: Duration
     package var withoutBroker: Partition
     package var recording: Recording
 
@@ -92,7 +94,7 @@ package struct Entitlement: Sendable, Equatable {
         idleCounts: Activity = .input, minimumReasonLength: Int = Policy.Defaults.minimumReasonLength,
         denyThreshold: Int = 1, pendingFor: Duration = Policy.Defaults.pendingFor,
         activateWithin: Duration = Policy.Defaults.activateWithin, lease: Duration = Policy.Defaults.lease,
-        withoutBroker: Partition = .lease, recording: Recording = .required
+        detachedFor: Duration = Policy.Defaults.detachedFor, withoutBroker: Partition = .lease, recording: Recording = .required
     ) {
         self.name = name
         self.requesters = requesters
@@ -109,6 +111,7 @@ package struct Entitlement: Sendable, Equatable {
         self.pendingFor = pendingFor
         self.activateWithin = activateWithin
         self.lease = lease
+        self.detachedFor = detachedFor
         self.withoutBroker = withoutBroker
         self.recording = recording
     }
@@ -137,5 +140,7 @@ package struct Policy: Sendable, Equatable {
         package static let pendingFor: Duration = .seconds(3600)
         package static let activateWithin: Duration = .seconds(30 * 60)
         package static let lease: Duration = .seconds(60)
+        /// How long a session waits for a client whose connection was lost.
+        package static let detachedFor: Duration = .seconds(300)
     }
 }

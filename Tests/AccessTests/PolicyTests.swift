@@ -31,6 +31,7 @@ import Testing
         let entitlement = try #require(try policy(with: "").entitlements.first)
         #expect(entitlement.maximumDuration == .seconds(14_400) && entitlement.sessionMaximum == .seconds(86_400))
         #expect(entitlement.idleLimit == .seconds(900) && entitlement.lease == .seconds(60))
+        #expect(entitlement.detachedFor == .seconds(300))
         #expect(entitlement.pendingFor == .seconds(3600) && entitlement.activateWithin == .seconds(1800))
         #expect(entitlement.minimumReasonLength == 10 && entitlement.denyThreshold == 1)
         #expect(entitlement.idleCounts == .input && entitlement.withoutBroker == .lease && entitlement.recording == .required)
@@ -41,12 +42,14 @@ import Testing
             try policy(
                 with: """
                     maximumDuration: "2h", sessionMaximum: "1h", idleLimit: "10m", pendingFor: "7d", activateWithin: "1h", lease: "30s",
+                    detachedFor: "1s",
                     minimumReasonLength: 20, denyThreshold: 2, idleCounts: "inputAndOutput", withoutBroker: "untilDeadline",
                     recording: "bestEffort"
                     """
             ).entitlements.first)
         #expect(entitlement.maximumDuration == .seconds(7200) && entitlement.sessionMaximum == .seconds(3600))
         #expect(entitlement.idleLimit == .seconds(600) && entitlement.lease == .seconds(30))
+        #expect(entitlement.detachedFor == .seconds(1))
         #expect(entitlement.pendingFor == .seconds(604_800) && entitlement.activateWithin == .seconds(3600))
         #expect(entitlement.minimumReasonLength == 20 && entitlement.denyThreshold == 2)
         #expect(
@@ -80,7 +83,7 @@ import Testing
     @Test(arguments: [
         #"name: "other""#, #"lease: "1m", lease: "1m""#, "maximumDuration: 60", #"maximumDuration: """#, #"maximumDuration: "1x""#,
         #"maximumDuration: "59s""#, #"maximumDuration: "86401s""#, #"sessionMaximum: "59s""#, #"sessionMaximum: "86401s""#,
-        #"idleLimit: "59s""#, #"idleLimit: "3601s""#, #"pendingFor: "59s""#, #"pendingFor: "604801s""#, #"activateWithin: "59s""#,
+        #"detachedFor: "0s""#, #"detachedFor: "3601s""#, #"idleLimit: "59s""#, #"idleLimit: "3601s""#, #"pendingFor: "59s""#, #"pendingFor: "604801s""#, #"activateWithin: "59s""#,
         #"activateWithin: "604801s""#, #"lease: "29s""#, #"lease: "3601s""#, "minimumReasonLength: 0", "minimumReasonLength: 1001",
         #"minimumReasonLength: "10""#, "denyThreshold: 0", "denyThreshold: 17", "denyThreshold: -1", "denyThreshold: 1.5",
         #"idleCounts: "output""#, #"idleCounts: "Input""#, "idleCounts: null", #"withoutBroker: "forever""#, #"recording: "none""#,
@@ -92,7 +95,7 @@ import Testing
 
     @Test(arguments: [
         #"maximumDuration: "60s""#, #"maximumDuration: "86400s""#, #"sessionMaximum: "60s""#, #"sessionMaximum: "1d""#,
-        #"idleLimit: "1m""#, #"idleLimit: "1h""#, #"pendingFor: "1m""#, #"pendingFor: "7d""#, #"activateWithin: "60s""#,
+        #"detachedFor: "1s""#, #"detachedFor: "1h""#, #"idleLimit: "1m""#, #"idleLimit: "1h""#, #"pendingFor: "1m""#, #"pendingFor: "7d""#, #"activateWithin: "60s""#,
         #"activateWithin: "7d""#, #"lease: "30s""#, #"lease: "1h""#, "minimumReasonLength: 1", "minimumReasonLength: 1000",
         "denyThreshold: 1", "denyThreshold: 16",
     ])
