@@ -91,10 +91,7 @@ package struct OpeningStatement: Statement {
             return text
         }
         language = try reader.string("language", maximum: 64)
-        guard let raw = Hex.decode(try reader.string("ephemeral", maximum: 64)), raw.count == 32 else {
-            throw EvidenceError.signatureMalformed
-        }
-        ephemeral = raw
+        ephemeral = try reader.ephemeral()
         rollNumber = try reader.integer("roll", in: 1...1_000_000_000)
         nonce = try reader.nonce()
         at = try reader.timestamp("at")
@@ -152,10 +149,7 @@ package struct AcceptanceStatement: Statement {
         root = try reader.digest("root")
         opening = try reader.digest("opening")
         node = try reader.name("node")
-        guard let raw = Hex.decode(try reader.string("ephemeral", maximum: 64)), raw.count == 32 else {
-            throw EvidenceError.signatureMalformed
-        }
-        ephemeral = raw
+        ephemeral = try reader.ephemeral()
         leaseVersion = try reader.integer("lease", in: 1...1_000_000)
         notAfter = try reader.timestamp("notAfter")
         at = try reader.timestamp("at")

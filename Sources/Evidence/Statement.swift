@@ -108,6 +108,14 @@ extension ObjectReader {
         }
     }
 
+    /// The public half of an X25519 key.
+    mutating func ephemeral() throws -> [UInt8] {
+        guard let raw = Hex.decode(try string("ephemeral", maximum: 64)), raw.count == 32 else {
+            throw EvidenceError.signatureMalformed
+        }
+        return raw
+    }
+
     /// 16 random bytes that make two statements with the same content different.
     mutating func nonce() throws -> String {
         let text = try string("nonce", maximum: 32)

@@ -61,6 +61,9 @@ private func text(_ text: String, signedBy key: PublicKey, _ signature: [UInt8])
                 root: .none, opening: .none, node: try NodeName("db-1"), ephemeral: Array(repeating: 1, count: 32), leaseVersion: 1,
                 notAfter: Installation.begun, at: Installation.begun)
         },
+        Sample("attach") { try AttachTests.attach(received: OutputOffsets(output: 5, errorOutput: UInt64(Int64.max))) },
+        Sample("attach of a new client") { try AttachTests.attach(received: nil) },
+        Sample("attached") { try AttachTests.attached(to: .none) },
         Sample("receipt") { try Self.receipt(.exited(0)) },
         Sample("receipt of a killed session") { try Self.receipt(.signalled(9)) },
         Sample("receipt without an outcome") { try Self.receipt(.none) },
@@ -112,7 +115,7 @@ private func text(_ text: String, signedBy key: PublicKey, _ signature: [UInt8])
 
             /// What stands for nothing where that is a meaning, and free text.
             private func mayBe(_ other: JSONValue, _ key: String, _ value: JSONValue) -> Bool {
-                (["terminal", "founder", "exit", "signal"].contains(key) && other == .null)
+                (["terminal", "received", "founder", "exit", "signal"].contains(key) && other == .null)
                     || (["method", "language"].contains(key) && other.asString != nil)
                     || (key == "policy" && other.asString != nil) || other == value
             }
