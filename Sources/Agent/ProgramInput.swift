@@ -49,9 +49,8 @@ final class ProgramInput {
 
     /// The client says that nothing follows.
     func end(at offset: UInt64) throws {
-        guard !hasEnded else { throw Violation.afterEnd }
         guard offset == received else { throw Violation.gap }
-        hasEnded = true
+        hasEnded = true  // said again after a lost connection, it is the same end
     }
 
     /// Writes what waits.
@@ -65,6 +64,12 @@ final class ProgramInput {
     /// The offset to tell the client, when a quarter of the window was consumed since it was told last.
     func takeCredit() -> UInt64? {
         guard consumed - credited >= UInt64(window / 4) else { return nil }
+        credited = consumed
+        return credited
+    }
+
+    /// The offset to tell a client that has attached again: what it was told last may be lost.
+    func renewCredit() -> UInt64 {
         credited = consumed
         return credited
     }

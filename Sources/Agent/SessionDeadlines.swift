@@ -20,6 +20,9 @@ package struct SessionDeadlines: Sendable {
     private let idleLimit: Duration
     private let idleCounts: Entitlement.Activity
     private let renewWithin: Duration?
+    private let detachedFor: Duration
+    /// When the client was lost; `nil` while it is attached, or while nobody can know.
+    private var detachedSince: Instant?
     private var lastActivity: Instant
     private var lastHeard: Instant
     /// Lengths of time before the end at which the operator is still to be told, longest first.
@@ -31,13 +34,14 @@ package struct SessionDeadlines: Sendable {
     /// - Parameter grantEnd: when the grant's time is up.
     package init(
         grantEnd: Instant, sessionMaximum: Duration, idleLimit: Duration, idleCounts: Entitlement.Activity,
-        renewWithin: Duration?, start: Instant
+        renewWithin: Duration?, detachedFor: Duration = Policy.Defaults.detachedFor, start: Instant
     ) {
         let maximumEnd = start + sessionMaximum
         (end, endReason) = grantEnd <= maximumEnd ? (grantEnd, .expired) : (maximumEnd, .maximumDuration)
         self.idleLimit = idleLimit
         self.idleCounts = idleCounts
         self.renewWithin = renewWithin
+        self.detachedFor = detachedFor
         lastActivity = start
         lastHeard = start
         let total = start.duration(to: end)
@@ -64,6 +68,12 @@ package struct SessionDeadlines: Sendable {
     /// Whether the broker's clock says that the grant's time is up: it ends also a session whose machine stood still.
     package static func isOver(_ notAfter: Timestamp, byBroker time: Timestamp) -> Bool { time >= notAfter }
 
+    /// The client's connection was lost, while the broker's is there. Told again, it is the same loss.
+    package mutating func clientLost(at now: Instant) { detachedSince = detachedSince ?? now }
+
+    /// The client is attached again, or the broker is gone too: then it is the lease that counts.
+    package mutating func clientMayBeThere() { detachedSince = nil }
+
     /// When ``next(at:)`` has something.
     package var due: Instant { min(firstEnd.at, firstWarning ?? firstEnd.at) }
 
@@ -87,6 +97,7 @@ package struct SessionDeadlines: Sendable {
         let idle = lastActivity + idleLimit
         if idle < first.at { first = (idle, .idle) }
         if let renewWithin, lastHeard + renewWithin < first.at { first = (lastHeard + renewWithin, .leaseLost) }
+        if let detachedSince, detachedSince + detachedFor < first.at { first = (detachedSince + detachedFor, .clientClosed) }
         return first
     }
 

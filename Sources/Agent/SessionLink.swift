@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SECURITY: every frame is authenticated end to end before it is looked at (P1). What the broker says beside the frames
-// can end the session and tell the time, nothing else.
+// can end the session, tell the time and carry a device's signed wish to attach; nothing else.
 
 import Access
 import Evidence
@@ -9,7 +9,9 @@ import Protocol
 import Transport
 
 /// A supervisor's connection to the broker, and through it to the client. When it breaks the session is detached: the
-/// supervisor lets go of the link and goes on until the lease. A link dialled later would take its place.
+/// supervisor lets go of the link, goes on until its deadlines or its lease, and dials another one meanwhile.
+///
+/// A link has keys while a client is attached: from the opening on, or from an attachment on, until the client is lost.
 final class SessionLink {
     enum Incoming {
         case frame(Frame)
@@ -20,31 +22,48 @@ final class SessionLink {
         case malformed(String)
     }
 
+    /// The authenticators of one key agreement.
+    struct Keys {
+        let toNode: FrameAuthenticator
+        let toClient: FrameAuthenticator
+
+        init(_ keys: borrowing FrameKeys) throws(CryptographyError) {
+            toNode = try keys.authenticator(.toNode)
+            toClient = try keys.authenticator(.toClient)
+        }
+    }
+
     private let stream: WebSocketStream
-    private let toNode: FrameAuthenticator
-    private let toClient: FrameAuthenticator
+    private var keys: Keys?
     private let header = UnsafeMutableRawBufferPointer.allocate(byteCount: Frame.dataHeaderLength, alignment: 8)
     private let tag = UnsafeMutableRawBufferPointer.allocate(byteCount: Frame.tagLength, alignment: 8)
 
     private static let timeout: Duration = .seconds(10)
 
+    /// Takes a connection that was dialled with ``dial(_:identity:key:)``. It has no keys yet.
+    init(_ stream: WebSocketStream) { self.stream = stream }
+
     /// Dials the broker, agrees on keys with the client and accepts the opening.
-    init(_ terms: SessionTerms, identity: NodeIdentity, key: NodeKey) throws {
-        let client = try identity.client(with: key, timeout: Self.timeout)
-        do throws(TransportError) {
-            stream = try client.upgrade(path: Route.attach, query: [("session", terms.id.description)])
-        } catch {
-            throw BrokerAnswer.error(error)
-        }
+    convenience init(_ terms: SessionTerms, identity: NodeIdentity, key: NodeKey) throws {
+        self.init(try Self.dial(terms.id, identity: identity, key: key))
         let ephemeral = try EphemeralKey()
-        let keys = try ephemeral.agree(
-            with: terms.opening.value.ephemeral, opening: terms.opening.digest, accepted: ephemeral.publicBytes)
-        toNode = try keys.authenticator(.toNode)
-        toClient = try keys.authenticator(.toClient)
+        keys = try Keys(
+            try ephemeral.agree(
+                with: terms.opening.value.ephemeral, opening: terms.opening.digest, accepted: ephemeral.publicBytes))
         let acceptance = AcceptanceStatement(
             root: identity.root, opening: terms.opening.digest, node: identity.name, ephemeral: ephemeral.publicBytes,
             leaseVersion: terms.leaseVersion, notAfter: terms.notAfter, at: .now)
         try send(.accepted(try acceptance.signed(with: key.signing).source))
+    }
+
+    /// Opens a connection for the session. Waits for the network.
+    static func dial(_ id: SessionID, identity: NodeIdentity, key: NodeKey) throws -> WebSocketStream {
+        let client = try identity.client(with: key, timeout: timeout)
+        do throws(TransportError) {
+            return try client.upgrade(path: Route.attach, query: [("session", id.description)])
+        } catch {
+            throw BrokerAnswer.error(error)
+        }
     }
 
     deinit {
@@ -56,6 +75,14 @@ final class SessionLink {
     var hasBuffered: Bool { stream.hasBuffered }
     /// What the broker has not taken yet.
     var backlog: Int { stream.outgoingBytes }
+    /// Whether a client is at the other end.
+    var isAttached: Bool { keys != nil }
+
+    /// Frames from here on are under these keys. Those of before are gone: their nonces cannot come again.
+    func attach(_ keys: Keys) { self.keys = keys }
+
+    /// The client is lost. What is sent from now on is for the recording only.
+    func detach() { keys = nil }
 
     /// Takes what has come.
     ///
@@ -73,16 +100,23 @@ final class SessionLink {
         if case .ended = filled { throw TransportError.closed }
     }
 
-    /// Queues bytes of one of the program's outputs.
+    /// Queues bytes of one of the program's outputs. Without a client the tag is empty: the broker records the bytes, and
+    /// no client would take them.
     func send(_ kind: Frame.Kind, offset: UInt64, _ payload: UnsafeRawBufferPointer) throws {
         Frame.writeDataHeader(kind, offset: offset, to: header)
-        try toClient.seal(UnsafeRawBufferPointer(header), payload, tag: tag)
+        if let keys {
+            try keys.toClient.seal(UnsafeRawBufferPointer(header), payload, tag: tag)
+        } else {
+            tag.initializeMemory(as: UInt8.self, repeating: 0)
+        }
         stream.enqueue(.binary, parts: UnsafeRawBufferPointer(header), payload, UnsafeRawBufferPointer(tag))
     }
 
+    /// Queues a frame for the client, if there is one.
     func send(_ frame: Frame) throws {
+        guard let keys else { return }
         try Frame.encode(frame).withUnsafeBytes { bytes in
-            try toClient.seal(bytes, UnsafeRawBufferPointer(start: nil, count: 0), tag: tag)
+            try keys.toClient.seal(bytes, UnsafeRawBufferPointer(start: nil, count: 0), tag: tag)
             stream.enqueue(.binary, parts: bytes, UnsafeRawBufferPointer(tag))
         }
     }
@@ -102,10 +136,10 @@ final class SessionLink {
     }
 
     private func open(_ message: UnsafeRawBufferPointer) throws -> Incoming {
-        guard message.count > Frame.tagLength else { return .tampered }
+        guard message.count > Frame.tagLength, let keys else { return .tampered }
         let end = message.count - Frame.tagLength
         let frame = UnsafeRawBufferPointer(rebasing: message[..<end])
-        guard try toNode.opens(frame, tag: UnsafeRawBufferPointer(rebasing: message[end...])) else { return .tampered }
+        guard try keys.toNode.opens(frame, tag: UnsafeRawBufferPointer(rebasing: message[end...])) else { return .tampered }
         do {
             return .frame(try Frame(decoding: frame))
         } catch {

@@ -72,7 +72,7 @@ final class SessionProgram {
     var isRead: Bool { outputs.allSatisfy { !$0.isOpen } }
 
     /// Bytes of all outputs.
-    var outputBytes: Int64 { Int64(clamping: outputs.reduce(0) { $0 + $1.sent }) }
+    var outputBytes: Int64 { Int64(clamping: outputs.reduce(0) { $0 + $1.end }) }
 
     func resize(columns: UInt16, rows: UInt16) {
         guard isTerminal, columns > 0, rows > 0 else { return }

@@ -24,6 +24,8 @@ package struct SessionTerms: Sendable, Equatable {
     package let idleCounts: Entitlement.Activity
     /// How long the session lives without a word from the broker; `nil` until its deadline.
     package let renewWithin: Duration?
+    /// How long the session waits for a client whose connection was lost.
+    package let detachedFor: Duration
     package let startedAt: Timestamp
     /// The path of the session's control group, where there is one.
     package var group: String?
@@ -46,6 +48,7 @@ package struct SessionTerms: Sendable, Equatable {
         idleLimit = lease.idleLimit
         idleCounts = lease.idleCounts
         renewWithin = lease.withoutBroker == .lease ? lease.renewWithin : nil
+        detachedFor = lease.detachedFor
         self.startedAt = startedAt
         group = nil
     }
@@ -58,6 +61,7 @@ package struct SessionTerms: Sendable, Equatable {
             "sessionMaximum": .integer(sessionMaximum.wholeMilliseconds), "idle": .integer(idleLimit.wholeMilliseconds),
             "idleCounts": .string(idleCounts.rawValue),
             "renewWithin": renewWithin.map { .integer($0.wholeMilliseconds) } ?? .null,
+            "detachedFor": .integer(detachedFor.wholeMilliseconds),
             "startedAt": .integer(startedAt.milliseconds), "group": group.map { .string($0) } ?? .null,
         ])
     }
@@ -87,6 +91,7 @@ package struct SessionTerms: Sendable, Equatable {
         case .null: renewWithin = nil
         default: throw EvidenceError.typeUnknown("renewWithin")
         }
+        detachedFor = .milliseconds(try reader.integer("detachedFor", in: 1...Self.longest))
         startedAt = Timestamp(milliseconds: try reader.integer("startedAt", in: Timestamp.validRange))
         group = try reader.value("group").asString
         try reader.finish()

@@ -15,8 +15,19 @@ import Transport
 ///        └───── any other end ─────────────▶ (kill) ──────────────▶ closing ─▶ over
 ///
 /// `draining`: the program has ended by itself; others may still hold its terminal or pipes. `emptying`: nothing of the
-/// session lives; what it wrote last is still being sent. `closing`: the receipt is on disk and sent.
+/// session lives; what it wrote last is still being read. `closing`: the receipt is on disk; it and the last bytes are
+/// being delivered. In every phase the connection may be lost and come back: see `LinkKeeper`.
 final class Supervisor {
+    /// What of the end has arrived.
+    private struct Delivery {
+        var receipt: Signed<ReceiptStatement>?
+        /// Over the present link, and to the present client.
+        var hasSentReceipt = false, hasSentEnd = false
+        var isReceiptStored = false
+        /// The client has everything, and says goodbye.
+        var isClientDone = false
+    }
+
     private enum Phase {
         case running
         case draining(until: ContinuousClock.Instant)
@@ -30,6 +41,10 @@ final class Supervisor {
     private static let drainTime: Duration = .milliseconds(200)
     /// How long the client may take for what was written last, and the broker to store the receipt.
     private static let patience: Duration = .seconds(5)
+    /// The same while the client is lost: it tries again every two seconds.
+    private static let patienceDetached: Duration = .seconds(10)
+    /// The same while the broker is gone.
+    private static let patienceWithoutBroker: Duration = .seconds(60)
     /// Bytes that may wait for the broker before we stop reading the program.
     private static let backlog = 64 * 1024
 
@@ -42,9 +57,13 @@ final class Supervisor {
     private let control: OwnedDescriptor
     private let signals: SignalDescriptor
     private let timer: DeadlineTimer
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.framePayload, alignment: 16)
+    private let keeper: LinkKeeper
     private var deadlines: SessionDeadlines
-    private var link: SessionLink?
+    /// Whether the broker has said what the recording holds, so that output can go on from there.
+    private var isJoined = false
+    /// When the device signed what is in force: the opening, or the last attachment.
+    private var attachedAt: Timestamp
+    private var delivery = Delivery()
     private var program: SessionProgram?
     private var phase = Phase.running
     private var end = SessionEnd(reason: .failed)
@@ -70,16 +89,19 @@ final class Supervisor {
         quietSince = start
         deadlines = SessionDeadlines(
             grantEnd: BootClock.instant(nanoseconds: terms.deadline), sessionMaximum: terms.sessionMaximum,
-            idleLimit: terms.idleLimit, idleCounts: terms.idleCounts, renewWithin: terms.renewWithin, start: start)
+            idleLimit: terms.idleLimit, idleCounts: terms.idleCounts, renewWithin: terms.renewWithin,
+            detachedFor: terms.detachedFor, start: start)
+        attachedAt = terms.opening.value.at
+        keeper = LinkKeeper(terms.id, identity: identity, key: key)
     }
 
-    deinit { buffer.deallocate() }
+    private var link: SessionLink? { keeper.link }
 
     /// Runs the session to its end.
     func run() {
         do {
-            let link = try SessionLink(terms, identity: identity, key: key)
-            self.link = link
+            keeper.begin(with: try SessionLink(terms, identity: identity, key: key))
+            isJoined = true
             deadlines.heardBroker(at: .now)
             program = try SessionProgram(terms, executable: executable)
         } catch {
@@ -107,8 +129,10 @@ final class Supervisor {
             if entries[Slot.signals].isReadable { try takeSignals() }
         }
         if let link, link.hasBuffered || !entries[Slot.link].found.isEmpty { receive(from: link, at: now) }
+        if keeper.isSilent { lose("nothing was heard from the broker", at: now) }
+        if keeper.look(at: now) != nil { Log.info("\(terms.id): dialled again") }
         if let program { move(program, at: now) }
-        flush()
+        deliver()
         advance(at: now)
     }
 
@@ -116,7 +140,7 @@ final class Supervisor {
 
     /// The places of the descriptors among the entries.
     private enum Slot {
-        static let link = 0, timer = 1, signals = 2, control = 3, report = 4, input = 5, outputs = 6
+        static let link = 0, timer = 1, signals = 2, control = 3, report = 4, input = 5, redial = 6, outputs = 7
     }
 
     private func listen() {
@@ -129,6 +153,7 @@ final class Supervisor {
         entries.append(PollEntry(isRunning ? program?.report ?? -1 : -1, .input))
         let isFull = isRunning && program?.input.isEmpty == false
         entries.append(PollEntry(isFull ? program?.inputDescriptor ?? -1 : -1, .output))
+        entries.append(PollEntry(keeper.number, .input))
         for output in program?.outputs ?? [] {
             // A negative number is not waited for: a hang-up would be reported again and again.
             entries.append(PollEntry(mayRead(output) ? output.descriptor : -1, .input))
@@ -147,20 +172,20 @@ final class Supervisor {
         case .running, .draining, .emptying: break
         case .closing, .over: return false
         }
-        // Without a link nobody takes the output: the program waits, until the lease.
-        guard let link else { return false }
-        return output.isOpen && output.room > 0 && link.backlog < Self.backlog
+        // A full window is not read any further, whoever is missing: client, recorder or broker. The program waits.
+        return output.isOpen && output.room > 0
     }
 
     /// Sets the timer when something is due before it would fire. Where it fires too early, it is set again.
     private func arm() throws {
-        let due =
+        let first =
             switch phase {
             case .running: deadlines.due
             case .draining(let until), .closing(let until): until
             case .emptying(let until): isBlocked ? until : min(until, quietSince + Self.drainTime)
             case .over: ContinuousClock.now
             }
+        let due = min(first, keeper.due ?? first)
         guard armed.map({ due < $0 }) ?? true else { return }
         try timer.set(due)
         armed = due
@@ -172,21 +197,23 @@ final class Supervisor {
         do {
             try link.receive { incoming in
                 deadlines.heardBroker(at: now)
+                keeper.heard(at: now)
                 switch incoming {
                 case .frame(let frame): take(frame, at: now)
-                case .control(let message): take(message)
+                case .control(let message): take(message, at: now)
                 case .tampered: finish(.tampered, "A frame was not as the client sent it.")
                 case .malformed(let what): finish(.failed, what)
                 }
             }
         } catch {
-            lose(link, AgentError(error).message)
+            lose(AgentError(error).message, at: now)
         }
     }
 
     private func take(_ frame: Frame, at now: ContinuousClock.Instant) {
         guard case .running = phase, let program else {
             if case .credit(let stream, let offset) = frame { _ = program?.output(stream)?.acknowledge(offset) }
+            if case .close = frame { delivery.isClientDone = true }
             return
         }
         switch frame {
@@ -212,13 +239,17 @@ final class Supervisor {
         }
     }
 
-    private func take(_ message: ControlMessage) {
+    private func take(_ message: ControlMessage, at now: ContinuousClock.Instant) {
         switch message {
         case .time(let time) where SessionDeadlines.isOver(terms.notAfter, byBroker: time): finish(.expired, "By the broker's clock.")
         case .time: break
         case .end(let id, let reason, let detail) where id == terms.id: finish(reason.fromBroker, detail)
         case .receiptStored(let id) where id == terms.id: receiptStored()
-        case .hello, .refused, .receipt, .ledgerSeen, .ledgerHead, .roll, .open, .accepted, .opening, .end, .receiptStored:
+        case .recorded(let id, let offsets) where id == terms.id: recorded(offsets, at: now)
+        case .clientLost(let id) where id == terms.id: clientLost(at: now)
+        case .attach(let statement): attach(statement)
+        case .hello, .refused, .receipt, .ledgerSeen, .ledgerHead, .roll, .open, .accepted, .opening, .end, .receiptStored,
+            .rejoin, .recorded, .clientLost, .attached:
             Log.warning("\(terms.id): a message that is not for a supervisor was ignored")
         }
     }
@@ -226,12 +257,81 @@ final class Supervisor {
     private func receiptStored() {
         guard case .closing = phase else { return }
         do {
-            try folder.remove()
+            if folder.exists { try folder.remove() }  // else the agent was faster
         } catch {
             Log.warning("\(terms.id): \(AgentError(error).message)")  // the agent sends it once more
         }
-        closeLink()
-        phase = .over
+        delivery.isReceiptStored = true
+    }
+
+    // MARK: A client that comes back
+
+    private func recorded(_ offsets: OutputOffsets, at now: ContinuousClock.Instant) {
+        for output in program?.outputs ?? [] {
+            let offset = output.stream == .output ? offsets.output : offsets.errorOutput
+            guard output.acknowledge(recorded: offset) else {
+                return finish(.recorderFailed, "The recording does not go on where this session's output does.")
+            }
+            if !isJoined { output.rewind(to: offset) }
+        }
+        guard !isJoined else { return }
+        isJoined = true
+        // Who is at the broker again may find out that the client is not.
+        deadlines.clientLost(at: now)
+    }
+
+    private func clientLost(at now: ContinuousClock.Instant) {
+        guard let link, link.isAttached else { return }
+        Log.info("\(terms.id): the client is lost")
+        link.detach()
+        delivery.hasSentEnd = false
+        deadlines.clientLost(at: now)
+        extendPatience(at: now)
+    }
+
+    /// The device that opened this session wants to go on. All of it is checked here, whatever the broker thinks (P1).
+    private func attach(_ source: SignedText) {
+        guard let link, isJoined else { return }
+        do {
+            let attach: Signed<AttachStatement> = try Signed(source)
+            try attach.check(against: terms.opening, by: terms.device)
+            try attach.checkFreshness(after: attachedAt, at: .now)
+            let from = try start(of: attach.value)
+            let ephemeral = try EphemeralKey()
+            let keys = try SessionLink.Keys(
+                try ephemeral.agree(with: attach.value.ephemeral, opening: attach.digest, accepted: ephemeral.publicBytes))
+            let answer = AttachedStatement(
+                root: identity.root, opening: terms.opening.digest, attach: attach.digest, node: identity.name,
+                ephemeral: ephemeral.publicBytes, input: program?.input.received ?? 0, from: from, at: .now)
+            try link.send(.attached(try answer.signed(with: key.signing).source))
+            link.attach(keys)
+            attachedAt = attach.value.at
+            for output in program?.outputs ?? [] {
+                output.rewind(to: output.stream == .output ? from.output : from.errorOutput)
+            }
+            deadlines.clientMayBeThere()
+            delivery.hasSentEnd = false
+            if let input = program?.input { send(.credit(.input, offset: input.renewCredit())) }
+            Log.info("\(terms.id): the client is attached again")
+        } catch {
+            Log.warning("\(terms.id): not attached: \(AgentError(error).message)")
+            // The link is seen to be lost where it is read.
+            try? link.send(.refused(terms.id, Problem(AgentError(error))))
+        }
+    }
+
+    /// Where the outputs go on for a client: where the client or the recording is behind, whichever is.
+    private func start(of attach: AttachStatement) throws(EvidenceError) -> OutputOffsets {
+        var from = attach.received ?? OutputOffsets()
+        for output in program?.outputs ?? [] {
+            let received = output.stream == .output ? attach.received?.output : attach.received?.errorOutput
+            let offset = received.map { min($0, output.position) } ?? output.start
+            guard output.keeps(offset), (received ?? offset) <= output.end else {
+                throw .doesNotBelong(type: AttachStatement.type, to: "output that is kept")
+            }
+            if output.stream == .output { from.output = offset } else { from.errorOutput = offset }
+        }
+        return from
     }
 
     /// Lines from the agent.
@@ -242,7 +342,7 @@ final class Supervisor {
             let line = String(decoding: controlText[..<end], as: UTF8.self)
             controlText.removeSubrange(...end)
             do {
-                take(try ControlMessage(line))
+                take(try ControlMessage(line), at: .now)
             } catch {
                 Log.warning("\(terms.id): \(error.message)")
             }
@@ -294,17 +394,9 @@ final class Supervisor {
     }
 
     private func forward(_ output: ProgramOutput, at now: ContinuousClock.Instant) {
-        guard mayRead(output), let link else { return }
-        let offset = output.sent
-        let count = output.read(into: buffer)
-        guard count > 0 else { return }
+        guard mayRead(output), output.read() > 0 else { return }
         quietSince = now
         deadlines.outputArrived(at: now)
-        do {
-            try link.send(output.kind, offset: offset, UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        } catch {
-            finish(.failed, AgentError(error).message)
-        }
     }
 
     private func send(_ frame: Frame) {
@@ -315,26 +407,63 @@ final class Supervisor {
         }
     }
 
-    private func flush() {
-        guard let link else { return }
+    /// Sends what there is to send, as far as the broker takes it: output, and behind all output the end.
+    private func deliver() {
         do {
-            try link.flush()
+            while let link, isJoined {
+                let waiting = program?.outputs.filter(\.hasUnsent) ?? []
+                for output in waiting where link.backlog < Self.backlog {
+                    try output.send { try link.send(output.kind, offset: $0, $1) }
+                }
+                if waiting.isEmpty { try sendEnd(over: link) }
+                try link.flush()
+                if waiting.isEmpty || link.backlog > 0 { return }
+            }
+            try link?.flush()
+        } catch let error as CryptographyError {
+            finish(.failed, AgentError(error).message)
         } catch {
-            lose(link, AgentError(error).message)
+            lose(AgentError(error).message, at: .now)
+        }
+    }
+
+    private func sendEnd(over link: SessionLink) throws {
+        guard case .closing = phase, let receipt = delivery.receipt else { return }
+        if !delivery.hasSentEnd, link.isAttached {
+            let ending = SessionEnding(
+                reason: end.reason, detail: PlainText.cleaned(end.detail), outcome: end.outcome,
+                killed: end.processes.killed, left: end.processes.left.count)
+            try link.send(.end(ending.text))
+            delivery.hasSentEnd = true
+        }
+        if !delivery.hasSentReceipt {
+            try link.send(.receipt(receipt.source))
+            delivery.hasSentReceipt = true
         }
     }
 
     /// The way to the broker is broken: the session goes on, detached, until a deadline or its lease ends it.
-    private func lose(_ link: SessionLink, _ reason: String) {
-        guard self.link != nil else { return }
+    private func lose(_ reason: String, at now: ContinuousClock.Instant) {
+        guard link != nil else { return }
         Log.warning("\(terms.id): detached: \(reason)")
-        link.close()
-        self.link = nil
+        keeper.drop(at: now)
+        isJoined = false
+        delivery.hasSentEnd = false
+        delivery.hasSentReceipt = false
+        deadlines.clientMayBeThere()
+        extendPatience(at: now)
     }
 
-    private func closeLink() {
-        link?.close()
-        link = nil
+    private func closeLink() { keeper.close() }
+
+    /// What is delivered at the end may take longer when somebody has to come back for it.
+    private func extendPatience(at now: ContinuousClock.Instant) {
+        let longer = now + (link == nil ? Self.patienceWithoutBroker : Self.patienceDetached)
+        switch phase {
+        case .emptying(let until): phase = .emptying(until: max(until, longer))
+        case .closing(let until): phase = .closing(until: max(until, longer))
+        case .running, .draining, .over: break
+        }
     }
 
     // MARK: Ending
@@ -346,16 +475,17 @@ final class Supervisor {
         switch phase {
         case .running: heedDeadlines(at: now)
         case .draining(let until):
-            guard now >= until || link == nil || program?.isRead != false else { return }
+            guard now >= until || program?.isRead != false else { return }
             kill()
             quietSince = now
             phase = .emptying(until: now + Self.patience)
+            if link?.isAttached != true { extendPatience(at: now) }
             advance(at: now)
         case .emptying(let until):
             let isQuiet = !isBlocked && now >= quietSince + Self.drainTime
-            if now >= until || isQuiet || link == nil || program?.isRead != false { settle() }
+            if now >= until || isQuiet || program?.isRead != false { settle() }
         case .closing(let until):
-            guard now >= until || link == nil else { return }
+            guard now >= until || (delivery.isReceiptStored && delivery.isClientDone) else { return }
             closeLink()
             phase = .over
         case .over: break
@@ -365,10 +495,10 @@ final class Supervisor {
     private func heedDeadlines(at now: ContinuousClock.Instant) {
         while case .running = phase, let event = deadlines.next(at: now) {
             switch event {
+            case .end(.clientClosed):
+                finish(.clientClosed, "The client was lost and did not come back within \(DurationText.format(terms.detachedFor)).")
             case .end(let reason): finish(reason, "")
-            case .notice:
-                send(.notice(event.text(grant: terms.grant, at: .now)))
-                flush()
+            case .notice: send(.notice(event.text(grant: terms.grant, at: .now)))
             }
         }
     }
@@ -396,21 +526,20 @@ final class Supervisor {
     /// Puts the receipt on disk, and then tells.
     private func settle() {
         phase = .closing(until: .now + Self.patience)
+        if link?.isAttached != true { extendPatience(at: .now) }
         end.inputBytes = Int64(clamping: program?.input.consumed ?? 0)
         end.outputBytes = program?.outputBytes ?? 0
         do {
             if let reason = end.reason.grantEnd { try grants.markEnded(terms.request, reason) }
             let receipt = try terms.receipt(of: end, by: identity, key: key, at: .now)
             try folder.save(receipt)
-            let ending = SessionEnding(
-                reason: end.reason, detail: PlainText.cleaned(end.detail), outcome: end.outcome,
-                killed: end.processes.killed, left: end.processes.left.count)
-            try link?.send(.end(ending.text))
-            try link?.send(.receipt(receipt.source))
+            delivery.receipt = receipt
+            deliver()
         } catch {
             // The agent finds the folder and settles it.
             Log.error("\(terms.id): \(AgentError(error).message)")
             closeLink()
+            phase = .over
         }
         Log.info("\(terms.id): ended: \(end.reason.rawValue), \(end.processes.killed) killed, \(end.processes.left.count) left")
     }

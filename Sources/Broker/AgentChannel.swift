@@ -56,7 +56,8 @@ final class AgentChannel: Sendable {
             }
         case .ledgerSeen(let size): showLedger(after: size)
         case .time: break  // a sign of life
-        case .hello, .roll, .open, .end, .receiptStored, .ledgerHead, .accepted, .opening:
+        case .hello, .roll, .open, .end, .receiptStored, .ledgerHead, .accepted, .opening,
+            .rejoin, .recorded, .clientLost, .attach, .attached:
             throw EvidenceError.typeUnexpected("message", expected: "refused or receipt")
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Access
+import Protocol
 import StrictJSON
 
 /// What the broker refuses for reasons of its own.
@@ -20,6 +21,8 @@ package enum BrokerError: Explainable, Equatable {
     case charterOutdated(used: Int64, current: Int64)
     case nodeNotConnected(NodeName)
     case nodeSilent(NodeName)
+    case nodeAway(SessionID)
+    case takenOver(SessionID)
     case clockMovedBack(seconds: Int64)
     case grantNotActive(GrantID)
     case recorderFailed(String)
@@ -42,6 +45,8 @@ package enum BrokerError: Explainable, Equatable {
         case .charterOutdated: "charter.outdated"
         case .nodeNotConnected: "node.not-connected"
         case .nodeSilent: "node.silent"
+        case .nodeAway: Problem.nodeAway
+        case .takenOver: "session.taken-over"
         case .clockMovedBack: "clock.moved-back"
         case .grantNotActive: "grant.not-active"
         case .recorderFailed: "session.recorder-failed"
@@ -67,6 +72,8 @@ package enum BrokerError: Explainable, Equatable {
             "The request was made under version \(used) of the charter; version \(current) is in force."
         case .nodeNotConnected(let name): "Node `\(name)` is not connected to the broker."
         case .nodeSilent(let name): "Node `\(name)` did not answer."
+        case .nodeAway(let id): "The node of session \(id) has not come back yet."
+        case .takenOver(let id): "Session \(id) goes on in another client of this device."
         case .clockMovedBack(let seconds): "The broker's clock went back by \(seconds) s, so it grants nothing."
         case .grantNotActive(let id): "Grant \(id) is not active."
         case .recorderFailed(let what): "The session cannot be recorded: \(what)"
@@ -84,11 +91,12 @@ package enum BrokerError: Explainable, Equatable {
         case .charterOutdated: "Ask again: the client takes the new policy."
         case .nodeNotConnected: "See on the node whether `stint-agent serve` runs and reaches the broker."
         case .nodeSilent: "Try again; see the agent's log on the node."
+        case .nodeAway: "Try again in a moment: `stint attach`."
         case .clockMovedBack: "Set the broker's clock right (NTP)."
         case .grantNotActive: "`stint shell` and `stint exec` activate it."
         case .recorderFailed: "See the disk of the broker; the policy demands a recording."
         case .overloaded: "Try again in a moment."
-        case .noSuchPath, .wrongMethod, .parameterMalformed, .notFound, .notAPerson, .otherDevice, .requestIDTaken: nil
+        case .noSuchPath, .wrongMethod, .parameterMalformed, .notFound, .notAPerson, .otherDevice, .requestIDTaken, .takenOver: nil
         }
     }
 }

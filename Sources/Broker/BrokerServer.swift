@@ -85,7 +85,7 @@ extension BrokerCore {
                 case .opening:
                     let problem = Problem(status: 409, code: "broker.restarted", message: "The broker was restarted.")
                     try workflow.refuse(session.id, because: problem)
-                case .live: try workflow.detach(session.id)
+                case .live: try workflow.detach(session.id, lost: "broker")
                 case .detached, .ending, .ended: break
                 }
             }

@@ -88,6 +88,7 @@ struct Presentation {
             "endedAt": time(session.endedAt),
             "endReason": (session.machine.endReason?.rawValue).map { .string($0) } ?? .null,
             "detail": session.detail.map { .string($0) } ?? .null, "confirmed": .bool(session.isConfirmed),
+            "opening": session.opening.source.json,
             "recording": .bool(hasRecording),
             "recordingWhole": .bool(isWhole), "receipt": session.receipt.map(receipt) ?? .null,
         ])

@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// SECURITY: what an operator saw is in the recording before the operator sees it. Owned by the relay's thread.
+// SECURITY: what an operator saw is in the recording before the operator sees it, and every byte is in it once. Owned by
+// the relay's thread.
 
 import Access
 import Evidence
 import Posix
+import Protocol
 import Terminal
 
 /// Writes one session's recording: asciicast v2, whole lines only.
 ///
 /// Terminals are recorded entirely. Of a command without a terminal each stream is recorded up to a limit, beyond it the
 /// number of bytes and a running digest stand at the end.
+///
+/// Each piece comes with its offset, so that a recording goes on where it stopped, in this broker process or the next:
+/// what comes again is passed over, and a gap is an error.
 final class Recorder {
-    private let file: AppendFile
-    private var writer = AsciicastWriter()
-    private let started = ContinuousClock.Instant.now
-    private let isTerminal: Bool
-    private var streams: [Stream] = [Stream(), Stream(), Stream()]
+    private enum Source: Int { case output = 0, errorOutput, input }
 
-    /// What one stream of a command without a terminal carried.
+    private let file: AppendFile
+    private var writer: AsciicastWriter
+    /// For the standard error alone: a character that is not whole belongs to one stream.
+    private var errorWriter: AsciicastWriter
+    private let zero: ContinuousClock.Instant
+    private let isTerminal: Bool
+    private var streams: [Stream]
+    /// What the node was told to be on disk.
+    private var acknowledged = OutputOffsets()
+
+    /// What one stream carried.
     private struct Stream {
         var recorded = 0
         var total = 0
@@ -26,57 +37,127 @@ final class Recorder {
     /// Bytes of each stream of a command without a terminal that are recorded (DESIGN 7).
     static let streamLimit = 64 * 1024 * 1024
 
+    /// Begins the recording of a session.
     init(_ path: String, _ opening: OpeningStatement, _ id: SessionID, at now: Timestamp) throws {
         file = try AppendFile(path)
         isTerminal = opening.terminal != nil
+        zero = .now
+        writer = AsciicastWriter()
+        errorWriter = AsciicastWriter()
+        streams = [Stream(), Stream(), Stream()]
         let title = "\(id) \(opening.person)@\(opening.node) as \(opening.runAs)"
         let size = opening.terminal.map { WindowSize(columns: UInt16($0.columns), rows: UInt16($0.rows)) } ?? .usual
-        try file.append(
-            writer.header(
-                size, timestamp: now.milliseconds / 1000, title: title, term: opening.terminal?.type ?? "dumb", shell: ""))
+        var lines = writer.header(
+            size, timestamp: now.milliseconds / 1000, title: title, term: opening.terminal?.type ?? "dumb", shell: "")
         if !opening.command.isEmpty {
-            try file.append(writer.marker("command: " + opening.command.joined(separator: " "), at: .zero))
+            lines += writer.marker("command: " + opening.command.joined(separator: " "), at: .zero)
         }
+        try file.append(lines + position())
         try file.synchronise()
     }
 
-    private var elapsed: Duration { .now - started }
-
-    func output(_ bytes: UnsafeRawBufferPointer) throws {
-        let part = recordable(bytes, of: 0)
-        if !part.isEmpty { try file.append(writer.output(part, at: elapsed)) }
+    /// Goes on with the recording of a session that was interrupted. What is not whole at its end is cut off.
+    init(continuing path: String, _ opening: OpeningStatement, at now: Timestamp) throws {
+        isTerminal = opening.terminal != nil
+        let end = try RecordingEnd(of: path, isTerminal: isTerminal)
+        guard let timestamp = end.timestamp else { throw BrokerError.recorderFailed("its beginning is damaged") }
+        file = try AppendFile(path)
+        if try file.size != end.size { try file.cut(to: end.size) }
+        let elapsed = max(end.time, .milliseconds(now.milliseconds - timestamp * 1000))
+        zero = .now - elapsed
+        writer = AsciicastWriter(continuingAt: end.time)
+        errorWriter = AsciicastWriter(continuingAt: end.time)
+        let limit = isTerminal ? Int.max : Self.streamLimit
+        streams = [end.output, end.errorOutput, end.input].map { total in
+            Stream(recorded: min(Int(clamping: total), limit), total: Int(clamping: total))
+        }
+        try file.append(writer.marker("the connection to the node was lost until here", at: elapsed) + position())
     }
 
-    func errorOutput(_ bytes: UnsafeRawBufferPointer) throws {
-        let part = recordable(bytes, of: 1)
-        if !part.isEmpty { try file.append(writer.output(part, at: elapsed)) }
+    private var elapsed: Duration { .now - zero }
+
+    func output(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+        let part = try recordable(bytes, at: offset, of: .output)
+        if !part.isEmpty { try append(writer.output(part, at: elapsed)) }
+    }
+
+    func errorOutput(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+        let part = try recordable(bytes, at: offset, of: .errorOutput)
+        if !part.isEmpty { try append(errorWriter.output(part, at: elapsed)) }
     }
 
     /// Keystrokes of a terminal are not recorded: they hold what is typed unseen, as passwords. What they caused to show
     /// is. Standard input of a command is recorded.
-    func input(_ bytes: UnsafeRawBufferPointer) throws {
+    func input(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
         guard !isTerminal else { return }
-        let part = recordable(bytes, of: 2)
-        if !part.isEmpty { try file.append(writer.input(part, at: elapsed)) }
+        let part = try recordable(bytes, at: offset, of: .input)
+        if !part.isEmpty { try append(writer.input(part, at: elapsed)) }
     }
 
     func resize(_ columns: UInt16, _ rows: UInt16) throws {
-        try file.append(writer.resize(WindowSize(columns: columns, rows: rows), at: elapsed))
+        try append(writer.resize(WindowSize(columns: columns, rows: rows), at: elapsed))
     }
 
-    /// Counts `bytes` and returns what of them is to be recorded.
-    private func recordable(_ bytes: UnsafeRawBufferPointer, of stream: Int) -> [UInt8] {
-        let room = isTerminal ? bytes.count : max(0, Self.streamLimit - streams[stream].recorded)
-        let part = Array(bytes.prefix(room))
-        streams[stream].total += bytes.count
-        streams[stream].recorded += part.count
+    /// One write: of a command, the position is there exactly when what it counts is.
+    private func append(_ lines: [UInt8]) throws { try file.append(isTerminal ? lines : lines + position()) }
+
+    /// Counts `bytes` and returns what of them is new and to be recorded.
+    private func recordable(_ bytes: UnsafeRawBufferPointer, at offset: UInt64, of source: Source) throws -> [UInt8] {
+        let index = source.rawValue
+        let total = UInt64(streams[index].total)
+        guard offset <= total else {
+            throw BrokerError.recorderFailed("\(offset - total) bytes are missing before byte \(offset)")
+        }
+        let fresh = bytes.dropFirst(Int(clamping: total - offset))
+        let room = isTerminal ? fresh.count : max(0, Self.streamLimit - streams[index].recorded)
+        let part = Array(fresh.prefix(room))
+        streams[index].total += fresh.count
+        streams[index].recorded += part.count
         return part
+    }
+
+    /// What of the outputs the file holds: not the bytes that wait for the rest of their character.
+    private var written: OutputOffsets {
+        OutputOffsets(
+            output: UInt64(streams[0].total - writer.carriedOutput),
+            errorOutput: UInt64(streams[1].total - errorWriter.carriedOutput))
+    }
+
+    private func position() -> [UInt8] {
+        let input = UInt64(streams[2].total - writer.carriedInput)
+        return writer.position([written.output, written.errorOutput, input], at: elapsed)
+    }
+
+    /// Puts on disk what is not, if it is worth it.
+    ///
+    /// - Parameter always: also where it is little.
+    /// - Returns: what the node need not keep for the recording any more; `nil` where nothing was done.
+    func acknowledge(always: Bool) throws -> OutputOffsets? {
+        let written = written
+        let step = UInt64((isTerminal ? Limits.terminalCredit : Limits.streamCredit) / 4)
+        guard
+            always || written.output - acknowledged.output >= step
+                || written.errorOutput - acknowledged.errorOutput >= step
+        else { return nil }
+        try file.append(position())
+        try file.synchronise()
+        acknowledged = written
+        return written
+    }
+
+    /// The session is interrupted: what is here goes to disk, and another recorder goes on later.
+    func suspend() {
+        do {
+            try file.synchronise()
+        } catch {
+            Log.error("a recording could not be put on disk: \(error)")
+        }
     }
 
     /// Writes what was held back, and puts everything on disk.
     func finish() {
         do {
-            try file.append(writer.finish(at: elapsed))
+            try append(writer.finish(at: elapsed) + errorWriter.finish(at: elapsed))
             for (name, stream) in zip(["output", "error output", "input"], streams) where stream.total > stream.recorded {
                 let text = "\(name): \(stream.total) bytes, the first \(stream.recorded) recorded"
                 try file.append(writer.marker(text, at: elapsed))

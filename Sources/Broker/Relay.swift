@@ -4,6 +4,7 @@
 
 import Access
 import Evidence
+import Glibc
 import Posix
 import Protocol
 import Storage
@@ -15,16 +16,33 @@ import Transport
 /// both ends notice, have one.
 package typealias RelayInterference = @Sendable (_ towardsNode: Bool, _ message: [UInt8]) -> [[UInt8]]
 
-/// One live session: a thread that blocks on its two connections until the session is over.
+/// One live session: a thread that blocks on its two connections until the supervisor's is over.
 ///
 ///   client ◀── frames ──▶ [ recorder ] ◀── frames ──▶ supervisor
-///                                       ── time ────▶              a sign of life, every 15 s
+///          ── ping ─────               ── time ────▶              signs of life, every 5 s
+///                                       ── recorded ─▶              what the node need not keep any more
 ///                                       ── end ─────▶
 ///                                       ◀─ receipt ──              stored, then answered
+///
+/// The client may be lost and another connection of the same device may take its place: its attach statement goes to the
+/// supervisor, and frames flow again once the supervisor has agreed. The supervisor's connection may be replaced too;
+/// the client then attaches anew, because frames on the way are gone.
 final class Relay: @unchecked Sendable {  // what is not locked belongs to the relay's thread
     private enum Command: Sendable {
         case end(Session.EndReason, String)
         case tellNode(ControlMessage)
+        case takeClient(StreamBox, Signed<AttachStatement>)
+        case takeSupervisor(StreamBox)
+    }
+
+    /// How the session begins in this relay.
+    enum Beginning: Sendable {
+        /// The node has accepted it, and the client waits for that.
+        case accepted(Signed<AcceptanceStatement>)
+        /// It was live before, and its supervisor is back.
+        case rejoined
+        /// The client left before it began.
+        case abandoned
     }
 
     private let id: SessionID
@@ -42,6 +60,12 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     /// When the node is given up after the session was told to end.
     private var patience: ContinuousClock.Instant?
     private var hasReceipt = false
+    /// The attachment that the supervisor has not answered yet.
+    private var attaching: Signed<AttachStatement>?
+    /// Whether client and supervisor have agreed on keys: only then does a frame belong to this client.
+    private var isJoined = false
+    private var heardClient: ContinuousClock.Instant = .now
+    private var heardSupervisor: ContinuousClock.Instant = .now
 
     /// Bytes that may wait for a slow end before the other end is no longer read: credit keeps it far below.
     private static let outgoingLimit = 2 * 1024 * 1024
@@ -61,12 +85,18 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     }
 
     /// Starts the thread. From the loop's thread.
-    func start(with acceptance: Signed<AcceptanceStatement>?) throws(SystemError) {
+    func start(_ beginning: Beginning) throws(SystemError) {
         try Thread.start("relay \(id)") { [self] in
-            begin(acceptance)
+            begin(beginning)
             run()
         }
     }
+
+    /// Takes a client that has come back; the one that is here is gone, or goes. From any thread.
+    func take(client: StreamBox, _ attach: Signed<AttachStatement>) { command(.takeClient(client, attach)) }
+
+    /// Takes a new connection of the supervisor. From any thread.
+    func take(supervisor: StreamBox) { command(.takeSupervisor(supervisor)) }
 
     /// Ends the session. From any thread.
     func end(_ reason: Session.EndReason, _ detail: String) { command(.end(reason, detail)) }
@@ -78,19 +108,52 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
 
     // MARK: The relay's thread
 
-    private func begin(_ acceptance: Signed<AcceptanceStatement>?) {
-        guard let acceptance, client != nil else { return tellEnd(.clientClosed, "the client left") }
+    private func begin(_ beginning: Beginning) {
         do {
             guard let session = try core.readers.perform({ [id] in try $0.session(id) }) else {
                 return tellEnd(.failed, "the session is not known")
             }
-            recorder = try Recorder(core.home.recording(of: id), session.opening.value, id, at: core.clock.now)
-            core.recordings.begin(id)
-            client?.enqueue(text: ControlMessage.accepted(acceptance.source).text)
+            let path = core.home.recording(of: id)
+            switch beginning {
+            case .accepted(let acceptance):
+                recorder = try Recorder(path, session.opening.value, id, at: core.clock.now)
+                client?.enqueue(text: ControlMessage.accepted(acceptance.source).text)
+                core.recordings.begin(id)
+                isJoined = true
+            case .rejoined where session.receipt != nil: try finishDelivery(path, session)
+            case .rejoined:
+                // A broker that was killed between accepting and recording has nothing to go on with.
+                let isNew = access(path, F_OK) != 0
+                recorder =
+                    isNew
+                    ? try Recorder(path, session.opening.value, id, at: core.clock.now)
+                    : try Recorder(continuing: path, session.opening.value, at: core.clock.now)
+                core.recordings.begin(id)
+                welcome(session)
+            case .abandoned: tellEnd(.clientClosed, "the client left")
+            }
         } catch {
             let problem = Problem(explaining: error)
             client?.enqueue(text: ControlMessage.refused(id, Problem(explaining: BrokerError.recorderFailed(problem.message))).text)
             tellEnd(.recorderFailed, problem.message)
+        }
+    }
+
+    /// The session is over and its recording whole, and not to be touched: the supervisor is back for a client that is to
+    /// have the last bytes.
+    private func finishDelivery(_ path: String, _ session: StoredSession) throws {
+        let end = try RecordingEnd(of: path, isTerminal: session.opening.value.terminal != nil)
+        let offsets = OutputOffsets(output: end.output, errorOutput: end.errorOutput)
+        supervisor?.enqueue(text: ControlMessage.recorded(id, offsets).text)
+        patience = .now + .seconds(60)
+    }
+
+    /// What a supervisor that is back must know: how far the recording is, and an end that it missed.
+    private func welcome(_ session: StoredSession) {
+        acknowledge(always: true)
+        switch session.machine.state {
+        case .ending, .ended: tellEnd(session.machine.endReason ?? .failed, session.detail ?? "")
+        case .opening, .live, .detached: break
         }
     }
 
@@ -114,6 +177,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         keepAlive()
         readClient()
         readSupervisor()
+        acknowledge(always: false)
         flush()
         if let patience, .now >= patience { dropSupervisor() }
     }
@@ -146,7 +210,37 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
             switch command {
             case .end(let reason, let detail): tellEnd(reason, detail)
             case .tellNode(let message): supervisor?.enqueue(text: message.text)
+            case .takeClient(let box, let attach): take(box, attach)
+            case .takeSupervisor(let box): replaceSupervisor(box.stream)
             }
+        }
+    }
+
+    private func take(_ box: StreamBox, _ attach: Signed<AttachStatement>) {
+        if let earlier = client {
+            // Where it is another process of the same device, it must not come back and take the session again.
+            earlier.enqueue(text: ControlMessage.refused(id, Problem(explaining: BrokerError.takenOver(id))).text)
+            _ = try? earlier.flush()  // it is closed in either case
+            earlier.close()
+        }
+        (client, attaching, isJoined) = (box.stream, attach, false)
+        heardClient = .now
+        acknowledge(always: true)
+        supervisor?.enqueue(text: ControlMessage.attach(attach.source).text)
+    }
+
+    private func replaceSupervisor(_ stream: WebSocketStream) {
+        supervisor?.close()
+        supervisor = stream
+        heardSupervisor = .now
+        loseClient()
+        do {
+            guard let session = try core.readers.perform({ [id] in try $0.session(id) }) else {
+                return tellEnd(.failed, "the session is not known")
+            }
+            welcome(session)
+        } catch {
+            tellEnd(.failed, Problem(explaining: error).message)
         }
     }
 
@@ -156,9 +250,14 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     }
 
     private func keepAlive() {
-        guard .now >= heartbeat else { return }
-        heartbeat = .now + Limits.heartbeat
+        let now = ContinuousClock.now
+        guard now >= heartbeat else { return }
+        heartbeat = now + Limits.sessionHeartbeat
         supervisor?.enqueue(text: ControlMessage.time(core.clock.now).text)
+        supervisor?.enqueue(.ping, [])
+        client?.enqueue(.ping, [])
+        if client != nil, now >= heardClient + Limits.sessionSilence { clientLeft() }
+        if now >= heardSupervisor + Limits.sessionSilence { dropSupervisor() }
     }
 
     // MARK: From the client
@@ -166,31 +265,47 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     private func readClient() {
         guard let client, (supervisor?.outgoingBytes ?? 0) < Self.outgoingLimit else { return }
         do {
-            if case .ended = try client.fill() { return clientLeft("the client closed the connection") }
+            let filled = try client.fill()
+            if case .some = filled { heardClient = .now }
             while let message = try client.next() {
                 switch message.kind {
-                case .binary: message.withPayload(passToNode)
+                case .binary where isJoined: message.withPayload(passToNode)
                 case .ping, .pong: break
-                case .text, .close: return clientLeft("the client closed the connection")
+                case .binary, .text, .close: return clientLeft()
                 }
             }
+            if case .ended = filled { clientLeft() }
         } catch {
-            clientLeft("the connection to the client broke")
+            clientLeft()
         }
     }
 
-    private func clientLeft(_ detail: String) {
-        guard let client else { return }
-        client.close()
-        self.client = nil
-        if !hasReceipt { tellEnd(.clientClosed, detail) }
+    /// The client's connection is gone. The session waits for it to come back; a client that wants the end says so in a
+    /// frame to the node.
+    private func clientLeft() {
+        guard client != nil else { return }
+        loseClient()
+        guard !hasReceipt else { return }
+        supervisor?.enqueue(text: ControlMessage.clientLost(id).text)
+        markDetached(lost: "client")
+    }
+
+    private func loseClient() {
+        client?.close()
+        (client, attaching, isJoined) = (nil, nil, false)
+    }
+
+    private func markDetached(lost end: String) {
+        core.write { [id] in try $0.detach(id, lost: end) } completion: { [id] result in
+            if case .failure(let error) = result { Log.error("session \(id): \(error)") }
+        }
     }
 
     private func passToNode(_ message: UnsafeRawBufferPointer) {
         let body = UnsafeRawBufferPointer(rebasing: message.dropLast(Frame.tagLength))
         // A frame that cannot be read is passed on all the same: the node checks its tag and says what is wrong.
         switch try? Frame(decoding: body) {
-        case .input(_, let bytes): record { try $0.input(bytes) }
+        case .input(let offset, let bytes): record { try $0.input(bytes, at: offset) }
         case .resize(let columns, let rows): record { try $0.resize(columns, rows) }
         case .output, .errorOutput, .credit, .endOfInput, .close, .notice, .end, nil: break
         }
@@ -206,7 +321,8 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     private func readSupervisor() {
         guard let supervisor, (client?.outgoingBytes ?? 0) < Self.outgoingLimit else { return }
         do {
-            if case .ended = try supervisor.fill() { return dropSupervisor() }
+            let filled = try supervisor.fill()
+            if case .some = filled { heardSupervisor = .now }
             while let message = try supervisor.next() {
                 switch message.kind {
                 case .binary: message.withPayload(passToClient)
@@ -215,6 +331,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
                 case .close: return dropSupervisor()
                 }
             }
+            if case .ended = filled { dropSupervisor() }
         } catch {
             dropSupervisor()
         }
@@ -223,10 +340,12 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     private func passToClient(_ message: UnsafeRawBufferPointer) {
         let body = UnsafeRawBufferPointer(rebasing: message.dropLast(Frame.tagLength))
         switch try? Frame(decoding: body) {  // as above: the client checks and says what is wrong
-        case .output(_, let bytes): record { try $0.output(bytes) }
-        case .errorOutput(_, let bytes): record { try $0.errorOutput(bytes) }
+        case .output(let offset, let bytes): record { try $0.output(bytes, at: offset) }
+        case .errorOutput(let offset, let bytes): record { try $0.errorOutput(bytes, at: offset) }
         case .input, .resize, .credit, .endOfInput, .close, .notice, .end, nil: break
         }
+        // A frame of before an attachment is not for the client of after it.
+        guard isJoined else { return }
         guard let interference else {
             client?.enqueue(.binary, parts: message)
             return
@@ -235,11 +354,40 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     }
 
     private func take(_ text: String) throws {
-        guard case .receipt(let source) = try ControlMessage(text) else {
-            throw EvidenceError.typeUnexpected("message", expected: "receipt")
+        switch try ControlMessage(text) {
+        case .receipt(let source):
+            hasReceipt = true
+            ReceiptIntake.store(source, from: node, in: core) { [weak self] id in self?.command(.tellNode(.receiptStored(id))) }
+        case .attached(let source): attached(try Signed(source))
+        case .refused(_, let problem):
+            // The attachment was refused; the session goes on without this client.
+            guard attaching != nil else { return }
+            client?.enqueue(text: ControlMessage.refused(id, problem).text)
+            _ = try client?.flush()
+            clientLeft()
+        default: throw EvidenceError.typeUnexpected("message", expected: "receipt or attached")
         }
-        hasReceipt = true
-        ReceiptIntake.store(source, from: node, in: core) { [weak self] id in self?.command(.tellNode(.receiptStored(id))) }
+    }
+
+    /// The supervisor agreed. Its frames from here on are under the new keys.
+    private func attached(_ answer: Signed<AttachedStatement>) {
+        guard let attach = attaching, answer.value.attach == attach.digest else { return }
+        client?.enqueue(text: ControlMessage.attached(answer.source).text)
+        (attaching, isJoined) = (nil, true)
+        core.write { [id] in try $0.attach(id, by: attach) } completion: { [id] result in
+            if case .failure(let error) = result { Log.error("session \(id): \(error)") }
+        }
+    }
+
+    /// Tells the node what it need not keep for the recording any more.
+    private func acknowledge(always: Bool) {
+        guard let recorder, supervisor != nil else { return }
+        do {
+            guard let offsets = try recorder.acknowledge(always: always) else { return }
+            supervisor?.enqueue(text: ControlMessage.recorded(id, offsets).text)
+        } catch {
+            failRecorder(error)
+        }
     }
 
     private func record(_ write: (Recorder) throws -> Void) {
@@ -247,16 +395,20 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         do {
             try write(recorder)
         } catch {
-            // Nothing that was not recorded is shown: the session ends here (P6).
-            self.recorder = nil
-            tellEnd(.recorderFailed, Problem(explaining: error).message)
+            failRecorder(error)
         }
+    }
+
+    /// Nothing that was not recorded is shown: the session ends here (P6).
+    private func failRecorder(_ error: any Error) {
+        recorder = nil
+        tellEnd(.recorderFailed, Problem(explaining: error).message)
     }
 
     // MARK: The end
 
     private func flush() {
-        do { _ = try client?.flush() } catch { clientLeft("the connection to the client broke") }
+        do { _ = try client?.flush() } catch { clientLeft() }
         do { _ = try supervisor?.flush() } catch { dropSupervisor() }
     }
 
@@ -266,21 +418,24 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     }
 
     private func finish() {
-        recorder?.finish()
-        core.recordings.end(id, isWhole: hasReceipt && recorder != nil)
-        if !hasReceipt {
-            core.write { [id] in try $0.detach(id) } completion: { [id] result in
-                if case .failure(let error) = result { Log.error("session \(id): \(error)") }
-            }
-            client?.enqueue(text: ControlMessage.end(id, .unconfirmed, detail: "the connection to the node broke").text)
+        if hasReceipt {
+            recorder?.finish()
+        } else {
+            recorder?.suspend()
+            markDetached(lost: "node")
         }
+        core.recordings.end(id, isWhole: hasReceipt && recorder != nil)
         if let client {
             client.enqueueClose(1000)
             flushLast(client)
             client.close()
         }
         client = nil
+        recorder = nil
         finished()
+        // Who came too late for this relay dials again.
+        for case .takeSupervisor(let box) in commands.withLock({ $0 }) { box.stream.close() }
+        for case .takeClient(let box, _) in commands.withLock({ $0 }) { box.stream.close() }
     }
 
     /// The last bytes are for the operator: they get up to five seconds.

@@ -50,16 +50,54 @@ final class SessionHub: Sendable {
         socket.onText = { [weak self] text in
             guard let self, isFirst.exchange(false, ordering: .relaxed) else { return socket.close(1008, "unexpected message") }
             do {
-                guard case .opening(let source) = try ControlMessage(text) else {
-                    throw EvidenceError.typeUnexpected("message", expected: "opening")
+                switch try ControlMessage(text) {
+                case .opening(let source):
+                    let opening: Signed<OpeningStatement> = try Signed(source)
+                    opened.withLock { $0 = opening.id }
+                    open(opening, from: device, for: socket)
+                case .attach(let source):
+                    // What follows stays in the socket for the relay.
+                    socket.onText = nil
+                    attach(try Signed(source), from: device, for: socket)
+                default: throw EvidenceError.typeUnexpected("message", expected: "opening or attach")
                 }
-                let opening: Signed<OpeningStatement> = try Signed(source)
-                opened.withLock { $0 = opening.id }
-                open(opening, from: device, for: socket)
             } catch {
                 Self.refuse(socket, nil, error)
             }
         }
+    }
+
+    /// A client that comes back. The node decides; what cannot be is refused here already.
+    private func attach(_ attach: Signed<AttachStatement>, from device: PublicKey, for socket: LoopWebSocket) {
+        let id = SessionID(digest: attach.value.opening.bytes)
+        core.readers.submit { try $0.session(id) } completion: { [self] result in
+            do {
+                guard let session = try result.get(), session.opening.isSigned(by: device) else {
+                    throw BrokerError.notFound(kind: "session", id.description)
+                }
+                try attach.check(against: session.opening, by: device)
+                core.loop.submit { [self] in hand(socket, attach, of: session) }
+            } catch {
+                Self.refuse(socket, id, error)
+            }
+        }
+    }
+
+    /// How long after its end a session's last bytes may still be waiting on the node.
+    private static let lastBytes: Duration = .seconds(10)
+
+    private func hand(_ socket: LoopWebSocket, _ attach: Signed<AttachStatement>, of session: StoredSession) {
+        let id = session.id
+        if case .live(let relay)? = entries.withLock({ $0[id] }) {
+            socket.onClose = nil
+            return socket.detach { relay.take(client: StreamBox($0), attach) }
+        }
+        if session.machine.state == .ended, core.clock.now - (session.endedAt ?? core.clock.now) > Self.lastBytes {
+            let reason = session.machine.endReason ?? .failed
+            socket.send(text: ControlMessage.end(id, reason, detail: session.detail ?? "").text)
+            return socket.close(1000, "the session is over")
+        }
+        Self.refuse(socket, id, BrokerError.nodeAway(id))
     }
 
     private func open(_ opening: Signed<OpeningStatement>, from device: PublicKey, for socket: LoopWebSocket) {
@@ -119,7 +157,7 @@ final class SessionHub: Sendable {
             giveUp(id, Problem(status: 409, code: "session.client-left", message: "The client left before the session began."))
         case .pairing(let supervisor):
             entries.withLock { $0[id] = .abandoned }
-            if let supervisor, let node { startRelay(id, nil, node, client: nil, supervisor: supervisor) }
+            if let supervisor, let node { startRelay(id, .abandoned, node, client: nil, supervisor: supervisor) }
         case .waiting, .abandoned, .live, nil: break
         }
     }
@@ -132,25 +170,49 @@ final class SessionHub: Sendable {
 
     // MARK: The node's end
 
-    /// A supervisor's WebSocket: its first message is the node's acceptance.
+    /// A supervisor's WebSocket: its first message is the node's acceptance, or says that it is back.
     func take(supervisor socket: LoopWebSocket, of node: Node, for id: SessionID) {
-        guard case .waiting(_, node.name, _)? = entries.withLock({ $0[id] }) else {
-            socket.send(text: ControlMessage.end(id, .failed, detail: "nobody waits for this session").text)
-            return takeReceiptOnly(socket, of: node, for: id)
-        }
         let isFirst = Atomic(true)
         socket.onText = { [weak self] text in
             guard let self, isFirst.exchange(false, ordering: .relaxed) else { return socket.close(1008, "unexpected message") }
             do {
-                guard case .accepted(let source) = try ControlMessage(text) else {
-                    throw EvidenceError.typeUnexpected("message", expected: "accepted")
+                switch try ControlMessage(text) {
+                case .accepted(let source):
+                    guard case .waiting(_, node.name, _)? = entries.withLock({ $0[id] }) else {
+                        socket.send(text: ControlMessage.end(id, .failed, detail: "nobody waits for this session").text)
+                        return takeReceiptOnly(socket, of: node, for: id)
+                    }
+                    // What follows stays in the socket for the relay.
+                    socket.onText = nil
+                    accept(try Signed(source), for: id, from: node, socket)
+                case .rejoin(id):
+                    socket.onText = nil
+                    rejoin(id, node, socket)
+                default: throw EvidenceError.typeUnexpected("message", expected: "accepted or rejoin")
                 }
-                // What follows stays in the socket for the relay.
-                socket.onText = nil
-                accept(try Signed(source), for: id, from: node, socket)
             } catch {
-                giveUp(id, error)
+                // Another node than the one that was asked has no say in it.
+                if case .waiting(_, node.name, _)? = entries.withLock({ $0[id] }) { giveUp(id, error) }
                 socket.close(1008, "not an acceptance")
+            }
+        }
+    }
+
+    /// A supervisor whose connection was lost is back, with this broker process or an earlier one.
+    private func rejoin(_ id: SessionID, _ node: Node, _ socket: LoopWebSocket) {
+        core.readers.submit { try $0.session(id) } completion: { [self] result in
+            guard case .success(let session?) = result, session.opening.value.node == node.name else {
+                if case .failure(let error) = result { Log.error("session \(id): \(error)") }
+                socket.send(text: ControlMessage.end(id, .failed, detail: "the session is not known").text)
+                return takeReceiptOnly(socket, of: node, for: id)
+            }
+            socket.detach { [self] stream in
+                let supervisor = StreamBox(stream)
+                switch entries.withLock({ $0[id] }) {
+                case .live(let relay): relay.take(supervisor: supervisor)
+                case .waiting, .pairing, .abandoned: supervisor.stream.close()  // its first connection is on its way
+                case nil: startRelay(id, .rejoined, node, client: nil, supervisor: supervisor)
+                }
             }
         }
     }
@@ -179,11 +241,11 @@ final class SessionHub: Sendable {
             socket.detach { [self] stream in
                 let supervisor = StreamBox(stream)
                 guard case .pairing? = entries.withLock({ $0[id] }) else {
-                    return startRelay(id, nil, node, client: nil, supervisor: supervisor)
+                    return startRelay(id, .abandoned, node, client: nil, supervisor: supervisor)
                 }
                 entries.withLock { $0[id] = .pairing(supervisor: supervisor) }
                 client.detach { [self] stream in
-                    startRelay(id, acceptance, node, client: StreamBox(stream), supervisor: supervisor)
+                    startRelay(id, .accepted(acceptance), node, client: StreamBox(stream), supervisor: supervisor)
                 }
             }
         }
@@ -192,15 +254,14 @@ final class SessionHub: Sendable {
     private func supervisorLeft(_ id: SessionID, _ node: Node, _ client: LoopWebSocket) {
         guard case .pairing? = entries.withLock({ $0[id] }) else { return }
         entries.withLock { $0[id] = nil }
-        core.write { try $0.detach(id) } completion: { result in
+        core.write { try $0.detach(id, lost: "node") } completion: { result in
             if case .failure(let error) = result { Log.error("session \(id): \(error)") }
         }
         Self.refuse(client, id, BrokerError.nodeSilent(node.name))
     }
 
-    /// - Parameter acceptance: `nil` when the client is gone already and the session is only to be ended.
     private func startRelay(
-        _ id: SessionID, _ acceptance: Signed<AcceptanceStatement>?, _ node: Node, client: StreamBox?, supervisor: StreamBox
+        _ id: SessionID, _ beginning: Relay.Beginning, _ node: Node, client: StreamBox?, supervisor: StreamBox
     ) {
         do {
             let relay = try Relay(
@@ -209,7 +270,7 @@ final class SessionHub: Sendable {
                 self?.entries.withLock { $0[id] = nil }
             }
             entries.withLock { $0[id] = .live(relay) }
-            try relay.start(with: acceptance)
+            try relay.start(beginning)
         } catch {
             Log.error("session \(id): \(error)")
             entries.withLock { $0[id] = nil }

@@ -49,14 +49,28 @@ extension Workflow {
         try record("session.live", id, ["digest": .string(acceptance.digest.hex), "notAfter": .time(acceptance.value.notAfter)])
     }
 
-    /// The connection to the node broke while the session was live.
-    mutating func detach(_ id: SessionID) throws {
+    /// A connection of a live session was lost: the client's or the node's.
+    mutating func detach(_ id: SessionID, lost end: String) throws {
         var session = try find(id)
         guard session.machine.state == .live else { return }
         let version = session.machine.version
         try session.machine.apply(.detach)
         try database.update(session.machine, from: version, at: now)
-        try record("session.detached", id)
+        try record("session.detached", id, ["lost": .string(end)])
+    }
+
+    /// The node has agreed to go on with its client.
+    mutating func attach(_ id: SessionID, by attach: Signed<AttachStatement>) throws {
+        var session = try find(id)
+        let state = session.machine.state
+        // A client that took the place of another finds the session live. Both are told.
+        guard state == .detached || state == .live else { return }
+        if state == .detached {
+            let version = session.machine.version
+            try session.machine.apply(.attach)
+            try database.update(session.machine, from: version, at: now)
+        }
+        try record("session.attached", id, by: session.opening.value.person, ["digest": .string(attach.digest.hex)])
     }
 
     /// The node refused, or never answered: nothing ran.

@@ -26,6 +26,7 @@ package enum ClientError: Explainable, Equatable {
     case grantNotUsable(String, state: String)
     case nodeGaveUp(String)
     case waitedTooLong(String)
+    case connectionClosed
     case noRecording(String)
     case evidenceFails(String)
 
@@ -53,6 +54,7 @@ package enum ClientError: Explainable, Equatable {
         case .grantNotUsable: "grant.over"
         case .nodeGaveUp: "session.not-opened"
         case .waitedTooLong: "session.timed-out"
+        case .connectionClosed: "session.connection-closed"
         case .noRecording: "recording.not-found"
         case .evidenceFails: "evidence.does-not-hold"
         }
@@ -82,6 +84,7 @@ package enum ClientError: Explainable, Equatable {
         case .requestEnded(let id, let state): "Request \(id) was not approved: it is \(state)."
         case .grantNotUsable(let id, let state): "Grant \(id) cannot be used: it is \(state)."
         case .nodeGaveUp(let what): what
+        case .connectionClosed: "The broker closed the connection before the session was open."
         case .waitedTooLong(let node): "Node `\(node)` did not answer the opening in time."
         case .noRecording(let id): "Session \(id) has no recording."
         case .evidenceFails(let what): "The evidence does not hold. \(what)"
@@ -105,7 +108,7 @@ package enum ClientError: Explainable, Equatable {
         case .ambiguous: "Name one of them."
         case .nothingLive: "`stint grants` lists yours."
         case .needsConfirmation: "Look at it with `stint show`, then add --yes."
-        case .notConfirmed, .nodeGaveUp: nil
+        case .notConfirmed, .nodeGaveUp, .connectionClosed: nil
         case .noCoveringGrant(_, _, let hint): hint
         case .requestEnded(let id, _), .grantNotUsable(let id, _): "`stint show \(id)` tells what happened."
         case .waitedTooLong: "`stint nodes` tells whether it is connected."

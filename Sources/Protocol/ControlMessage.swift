@@ -36,6 +36,18 @@ package enum ControlMessage: Sendable, Equatable {
     // Client → broker
     case opening(SignedText)
 
+    // A session whose connections come and go (docs/decisions/0010-resume.md)
+    /// Supervisor → broker, the first message of a connection that takes the place of a lost one.
+    case rejoin(SessionID)
+    /// Broker → supervisor: what of the outputs is in the recording and on disk.
+    case recorded(SessionID, OutputOffsets)
+    /// Broker → supervisor: the client's connection was lost.
+    case clientLost(SessionID)
+    /// Client → broker → supervisor: an ``AttachStatement``.
+    case attach(SignedText)
+    /// Supervisor → broker → client: an ``AttachedStatement``.
+    case attached(SignedText)
+
     package var text: String {
         let object: JSONObject =
             switch self {
@@ -60,6 +72,15 @@ package enum ControlMessage: Sendable, Equatable {
             case .ledgerHead(let news): ["type": "ledger-head", "news": news.json]
             case .accepted(let acceptance): ["type": "accepted", "acceptance": acceptance.json]
             case .opening(let opening): ["type": "opening", "opening": opening.json]
+            case .rejoin(let id): ["type": "rejoin", "session": .string(id.description)]
+            case .recorded(let id, let offsets):
+                [
+                    "type": "recorded", "session": .string(id.description), "output": .offset(offsets.output),
+                    "errorOutput": .offset(offsets.errorOutput),
+                ]
+            case .clientLost(let id): ["type": "client-lost", "session": .string(id.description)]
+            case .attach(let statement): ["type": "attach", "attach": statement.json]
+            case .attached(let statement): ["type": "attached", "attached": statement.json]
             }
         return JSONValue.object(object).text
     }
@@ -90,6 +111,12 @@ package enum ControlMessage: Sendable, Equatable {
             case "ledger-head": self = .ledgerHead(try LedgerNews(try reader.value("news")))
             case "accepted": self = .accepted(try SignedText(try reader.value("acceptance")))
             case "opening": self = .opening(try SignedText(try reader.value("opening")))
+            case "rejoin": self = .rejoin(try SessionID(try reader.string("session")))
+            case "recorded":
+                self = .recorded(try SessionID(try reader.string("session")), try OutputOffsets(fields: &reader))
+            case "client-lost": self = .clientLost(try SessionID(try reader.string("session")))
+            case "attach": self = .attach(try SignedText(try reader.value("attach")))
+            case "attached": self = .attached(try SignedText(try reader.value("attached")))
             case let other: throw EvidenceError.typeUnknown(other)
             }
             try reader.finish()

@@ -26,4 +26,8 @@ package enum Limits {
     package static let liveSessions = 200
     /// How often the broker tells a session's node the time; well under the shortest lease, and few wake-ups.
     package static let heartbeat: Duration = .seconds(15)
+    /// The same on the two connections of a live session, where a person notices that one is dead (DESIGN 7).
+    package static let sessionHeartbeat: Duration = .seconds(5)
+    /// A connection of a session on which nothing came for so long is lost.
+    package static let sessionSilence: Duration = .seconds(15)
 }

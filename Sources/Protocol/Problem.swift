@@ -9,6 +9,8 @@ package struct Problem: Explainable, Equatable {
     package let message: String
     package let hint: String?
 
+    /// The code for a client that attaches before its session's supervisor is back: it tries again.
+    package static let nodeAway = "session.node-away"
     package static let contentType = "application/problem+json"
 
     package init(status: Int, code: String, message: String, hint: String? = nil) {

@@ -13,6 +13,13 @@ package struct AsciicastWriter: Sendable {
 
     package init() {}
 
+    /// Goes on with a recording whose last event is at `time`.
+    package init(continuingAt time: Duration) { last = time }
+
+    /// Bytes of output, and of input, that wait for the rest of their character and are in no event yet.
+    package var carriedOutput: Int { outputCarry.count }
+    package var carriedInput: Int { inputCarry.count }
+
     /// The first line.
     ///
     /// - Parameter timestamp: seconds since 1970 UTC.
@@ -53,6 +60,12 @@ package struct AsciicastWriter: Sendable {
     /// A point that players can jump to.
     package mutating func marker(_ label: String, at time: Duration) -> [UInt8] {
         event(UInt8(ascii: "m"), Array(label.utf8), time)
+    }
+
+    /// How many bytes of output, error output and input are in the events before: where a broker that was restarted goes
+    /// on. An event of code `p`, which players skip.
+    package mutating func position(_ offsets: [UInt64], at time: Duration) -> [UInt8] {
+        event(UInt8(ascii: "p"), Array(offsets.map(String.init).joined(separator: " ").utf8), time)
     }
 
     /// What was still carried when the recording ended: the start of a character that never came whole.

@@ -166,6 +166,14 @@ final class TestClient {
         }
     }
 
+    /// As the client that has consumed it, and as the broker that has it on disk.
+    private func acknowledge(_ stream: Frame.Stream, _ offset: UInt64) throws {
+        guard acknowledges else { return }
+        let recorded = OutputOffsets(output: UInt64(record.output.count), errorOutput: UInt64(record.errors.count))
+        line.send(.recorded(opening.id, recorded))
+        try send(.credit(stream, offset: offset))
+    }
+
     private func take(frame message: [UInt8]) throws {
         let authenticator = try #require(toClient)
         try message.withUnsafeBytes { bytes in
@@ -176,14 +184,16 @@ final class TestClient {
             case .output(let offset, let payload):
                 #expect(offset == UInt64(record.output.count))
                 record.output += payload
-                if acknowledges { try send(.credit(.output, offset: UInt64(record.output.count))) }
+                try acknowledge(.output, UInt64(record.output.count))
             case .errorOutput(let offset, let payload):
                 #expect(offset == UInt64(record.errors.count))
                 record.errors += payload
-                if acknowledges { try send(.credit(.errorOutput, offset: UInt64(record.errors.count))) }
+                try acknowledge(.errorOutput, UInt64(record.errors.count))
             case .notice(let text): record.notices.append(text)
             case .credit(.input, let offset): record.credited = offset
-            case .end(let text): record.ending = try SessionEnding(text)
+            case .end(let text):
+                record.ending = try SessionEnding(text)
+                try send(.close)
             case .input, .resize, .credit, .endOfInput, .close: Issue.record("a node does not send that")
             }
         }

@@ -33,6 +33,16 @@ private func events(of deadlines: inout SessionDeadlines, at seconds: Int) -> [S
         #expect(deadlines.next(at: start + .seconds(50)) == .end(.expired))
     }
 
+    @Test func `a session waits for a lost client, from the first loss, and not while the broker is gone too`() {
+        var deadlines = deadlines()
+        deadlines.clientLost(at: start + .seconds(10))
+        deadlines.clientLost(at: start + .seconds(200))
+        #expect(deadlines.next(at: start + .seconds(310) - .nanoseconds(1)) == nil)
+        #expect(deadlines.next(at: start + .seconds(310)) == .end(.clientClosed))
+        deadlines.clientMayBeThere()
+        #expect(deadlines.next(at: start + .seconds(310)) == nil)
+    }
+
     @Test func `a session ends at its own maximum when that comes first`() {
         var deadlines = deadlines(maximum: .seconds(50))
         #expect(events(of: &deadlines, at: 50) == [.end(.maximumDuration)])

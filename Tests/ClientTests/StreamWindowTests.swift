@@ -41,4 +41,25 @@ import Testing
         #expect(window.credit(waiting: 0) == 50)
         try window.receive(100, at: 50)
     }
+
+    @Test func `output that is here already is told apart when a session goes on`() throws {
+        var window = ReceivingWindow(window: 100)
+        try window.receive(10, at: 0)
+        try window.resume(at: 4)
+        #expect(try window.receive(3, at: 4) == 3)
+        #expect(try window.receive(5, at: 7) == 3)
+        #expect(window.received == 12)
+        #expect(throws: SessionFault.self) { try window.resume(at: 13) }
+        #expect(throws: SessionFault.self) { try window.receive(1, at: 4) }
+    }
+
+    @Test func `input is kept until it is acknowledged, and sent again from where the node says`() throws {
+        var kept = KeptInput()
+        kept.append([1, 2, 3, 4])
+        kept.drop(before: 2)
+        #expect(try kept.bytes(from: 2) == [3, 4])
+        #expect(try kept.bytes(from: 4) == [])
+        #expect(throws: SessionFault.self) { try kept.bytes(from: 1) }
+        #expect(throws: SessionFault.self) { try kept.bytes(from: 5) }
+    }
 }

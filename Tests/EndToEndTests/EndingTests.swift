@@ -76,14 +76,15 @@ struct EndingTests {
         try await here.expectNothingLeft(of: session, reason: "client-closed")
     }
 
-    @Test func `the client is killed`() async throws {
-        let here = try Installation.here
-        let session = try await here.markedShell()
-        let start = ContinuousClock.now
-        session.terminal.process.signal(SIGKILL)
-        let gone = try await Disappearance(of: session.marker).instant(within: .seconds(10))
-        #expect(gone < start + Self.promised, "\(start.duration(to: gone))")
-        try await here.expectNothingLeft(of: session, reason: "client-closed")
+    @Test func `the client is killed, and does not come back in time`() async throws {
+        try await Installation.with(.init(turn: .patient, rules: ["detachedFor": #""1s""#])) { here in
+            let session = try await here.markedShell()
+            let start = ContinuousClock.now
+            session.terminal.process.signal(SIGKILL)
+            let gone = try await Disappearance(of: session.marker).instant(within: .seconds(10))
+            #expect(gone < start + .seconds(1) + Self.promised, "\(start.duration(to: gone))")
+            try await here.expectNothingLeft(of: session, reason: "client-closed")
+        }
     }
 
     @Test func `the supervisor is killed, and the agent cleans up`() async throws {
@@ -99,7 +100,7 @@ struct EndingTests {
     }
 
     @Test func `the agent is killed: the session goes on, and still ends when it is told to`() async throws {
-        try await Installation.with { here in
+        try await Installation.with(.init(turn: .patient)) { here in
             let session = try await here.markedShell()
             try await here.killAgent("db-1")
             session.terminal.send("echo without-$((1+1))\r")
@@ -112,7 +113,7 @@ struct EndingTests {
     }
 
     @Test func `the person is disabled`() async throws {
-        try await Installation.with { here in
+        try await Installation.with(.init(turn: .patient)) { here in
             let session = try await here.markedShell()
             let ending = try await here.stint(as: "admin", "disable", "person", "oncall", "--reason", "has left").checked()
             let shown = try await session.terminal.expect("the person was disabled")

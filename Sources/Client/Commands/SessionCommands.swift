@@ -162,7 +162,7 @@ private struct SessionUse {
 }
 
 /// Runs an opened session and tells its end.
-private struct SessionReport {
+struct SessionReport {
     private let session: OpenedSession
     private let console: Console
 
@@ -190,8 +190,11 @@ private struct SessionReport {
             return say("The node broke the protocol, so session \(session.id) was left: \(what)")
         } catch SessionFault.outputClosed {
             return EndingWords.stintStatus  // as in `stint exec … | head`, which needs no message
+        } catch let error as any Explainable {
+            // A lost session that could not be taken up again.
+            return say(error.message)
         } catch SessionFault.connectionLost(let what) {
-            guard let end = session.channel.brokerEnd else {
+            guard let end = client.brokerEnd else {
                 return say("The connection to session \(session.id) was lost. \(what)")
             }
             return say("The broker says: \(EndingWords.sentence(session.id, end.reason, detail: end.detail))")

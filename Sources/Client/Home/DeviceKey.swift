@@ -5,7 +5,7 @@ package import Evidence
 package import Transport
 
 /// The device key in use: it signs statements and proves itself in TLS.
-package final class DeviceKey {
+package final class DeviceKey: Sendable {
     package let signing: SigningKey
     package let identity: TLSIdentity
 

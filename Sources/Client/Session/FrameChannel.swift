@@ -26,6 +26,8 @@ package final class FrameChannel {
     private let opener: FrameAuthenticator
     /// What the broker said about the end, for the case that the node's own word does not come.
     package private(set) var brokerEnd: (reason: Session.EndReason, detail: String)?
+    /// When something came last; the broker gives a sign of life every ``Limits/sessionHeartbeat``.
+    package private(set) var heardAt: ContinuousClock.Instant = .now
 
     package init(_ stream: WebSocketStream, sealing sealer: FrameAuthenticator, opening opener: FrameAuthenticator) {
         self.stream = stream
@@ -75,6 +77,7 @@ package final class FrameChannel {
         } catch {
             throw SessionFault.connectionLost(error.message)
         }
+        if filled == .some { heardAt = .now }
         while let message = try next() {
             switch message.kind {
             case .binary: try message.withPayload { try handle(try open($0)) }
@@ -118,7 +121,9 @@ package final class FrameChannel {
         switch try ControlMessage(String(decoding: text, as: UTF8.self)) {
         case .end(_, let reason, let detail): brokerEnd = (reason, detail)
         case .refused(_, let problem): brokerEnd = (.refused, problem.message)
-        case .time, .accepted, .hello, .receipt, .roll, .open, .receiptStored, .ledgerSeen, .ledgerHead, .opening: break
+        case .time, .accepted, .hello, .receipt, .roll, .open, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
+            .recorded, .clientLost, .attach, .attached:
+            break
         }
     }
 }

@@ -2,14 +2,16 @@
 // SECURITY: the operator's end of a session. What the node sends is written to the operator's terminal as it is, as ssh
 // does; what Stint itself says about it is escaped.
 
-import Access
+package import Access
+import Evidence
 import Glibc
 package import Posix
 package import Protocol
 import StrictJSON
 package import Terminal
 
-/// Runs one session on this thread: waits for keys, frames and signals at once, until the session is over.
+/// Runs one session on this thread: waits for keys, frames and signals at once, until the session is over. A connection
+/// that is lost is replaced; the session goes on at the byte where it stopped.
 package final class SessionClient {
     /// How it ended, from where the operator sits.
     package enum Result: Sendable {
@@ -42,11 +44,17 @@ package final class SessionClient {
     private static let signalTime: Duration = .seconds(1)
 
     private let session: OpenedSession
-    private let channel: FrameChannel
+    /// `nil` while the connection is lost.
+    private var channel: FrameChannel?
+    private var outage: Outage?
+    private var signedAt: Timestamp
+    /// What the broker said about the end, for the case that the node's own word does not come.
+    package private(set) var brokerEnd: (reason: Session.EndReason, detail: String)?
     private let descriptors: Descriptors
     private let isRaw: Bool
     private var escapes: EscapeKeys?
     private var inputWindow: SendingWindow
+    private var kept: KeptInput
     private var outputWindow: ReceivingWindow
     private var errorWindow: ReceivingWindow
     private var output: LocalOutput
@@ -55,6 +63,7 @@ package final class SessionClient {
     private var lastInput: UInt8?
     private var lastOutput: UInt8?
     private var ending: SessionEnding?
+    private var isGreeted = false
     private var closing: (result: Result, deadline: ContinuousClock.Instant)?
 
     private var hasTerminal: Bool { session.plan.terminal != nil }
@@ -66,12 +75,14 @@ package final class SessionClient {
         self.session = session
         self.descriptors = descriptors
         channel = session.channel
+        signedAt = session.signedAt
         isRaw = session.plan.terminal != nil && isatty(descriptors.input) == 1
         escapes = isRaw ? EscapeKeys() : nil
         let window = session.plan.window
-        inputWindow = SendingWindow(window: window)
-        outputWindow = ReceivingWindow(window: window)
-        errorWindow = ReceivingWindow(window: window)
+        inputWindow = SendingWindow(window: window, start: session.input)
+        kept = KeptInput(start: session.input)
+        outputWindow = ReceivingWindow(window: window, start: session.from.output)
+        errorWindow = ReceivingWindow(window: window, start: session.from.errorOutput)
         output = LocalOutput(descriptors.output)
         errorOutput = LocalOutput(descriptors.errors)
     }
@@ -81,7 +92,7 @@ package final class SessionClient {
         let signals: [Signal] = [.windowChange, .terminate, .hangUp, .interrupt]
         try Signals.block(signals)
         let news = try SignalDescriptor(signals)
-        defer { channel.close() }
+        defer { channel?.close() }
         guard isRaw else { return try attend(news) }
         let raw = try RawMode(descriptors.input)
         let result = Swift.Result { try attend(news) }
@@ -94,41 +105,131 @@ package final class SessionClient {
 
     private func attend(_ signals: borrowing SignalDescriptor) throws -> Result {
         do {
-            return try loop(signals)
-        } catch SessionFault.connectionLost(let what) {
+            let result = try loop(signals)
+            if ending != nil { leave() }
+            return result
+        } catch {
             // What had arrived is shown as far as it goes without waiting; the loss itself is what gets told.
             try? output.flush()
             try? errorOutput.flush()
-            if let closing { return closing.result }
-            throw SessionFault.connectionLost(what)
+            leave()
+            if case SessionFault.connectionLost = error, let closing { return closing.result }
+            throw error
         }
+    }
+
+    /// Says goodbye to the node: it must not wait for a client that does not come back.
+    private func leave() {
+        // Whether it arrives or not, this client is done.
+        try? channel?.send(.close)
+        try? channel?.flush()
     }
 
     private func loop(_ signals: borrowing SignalDescriptor) throws -> Result {
         var entries = [
-            PollEntry(channel.descriptor, .input), PollEntry(signals.number, .input), PollEntry(-1, .input),
-            PollEntry(-1, .output), PollEntry(-1, .output),
+            PollEntry(-1, .input), PollEntry(signals.number, .input), PollEntry(-1, .input),
+            PollEntry(-1, .output), PollEntry(-1, .output), PollEntry(-1, .input),
         ]
         while true {
-            try flush()
-            if let ending, output.waiting == 0, errorOutput.waiting == 0 { return result(of: ending) }
-            if let closing, ContinuousClock.now >= closing.deadline { return closing.result }
-            entries[0].wanted = channel.outgoingBytes > 0 ? [.input, .output] : .input
-            entries[0].number = ending == nil ? channel.descriptor : -1
-            entries[2].number = wantsInput ? descriptors.input : -1
-            entries[3].number = output.waiting > 0 ? output.descriptor : -1
-            entries[4].number = errorOutput.waiting > 0 ? errorOutput.descriptor : -1
-            let isReady = channel.hasBuffered && ending == nil
-            _ = try Poll.wait(&entries, timeout: isReady ? .zero : closing.map { ContinuousClock.now.duration(to: $0.deadline) })
-            while let signal = try signals.next() { try handle(signal) }
-            if ending == nil, isReady || entries[0].isReadable { _ = try receive() }
-            if wantsInput, entries[2].found.contains(.invalid) {
-                try endInput()  // the client was started with its standard input closed
-            } else if wantsInput, entries[2].isReadable {
-                try readInput()
+            do {
+                if session.isResumed, !isGreeted { try greet() }
+                if let result = try turn(&entries, signals) { return result }
+            } catch SessionFault.connectionLost(let what) {
+                try lose(what)
             }
         }
     }
+
+    /// One wait, and everything that it found.
+    private func turn(_ entries: inout [PollEntry], _ signals: borrowing SignalDescriptor) throws -> Result? {
+        try flush()
+        if let ending, output.waiting == 0, errorOutput.waiting == 0 { return result(of: ending) }
+        if let closing, ContinuousClock.now >= closing.deadline { return closing.result }
+        let isWriting = channel.map { $0.outgoingBytes > 0 } ?? false
+        entries[0].wanted = isWriting ? [.input, .output] : .input
+        entries[0].number = ending == nil ? channel?.descriptor ?? -1 : -1
+        entries[2].number = wantsInput ? descriptors.input : -1
+        entries[3].number = output.waiting > 0 ? output.descriptor : -1
+        entries[4].number = errorOutput.waiting > 0 ? errorOutput.descriptor : -1
+        entries[5].number = outage?.number ?? -1
+        let isReady = channel?.hasBuffered == true && ending == nil
+        _ = try Poll.wait(&entries, timeout: isReady ? .zero : due.map { max(.zero, ContinuousClock.now.duration(to: $0)) })
+        while let signal = try signals.next() { try handle(signal) }
+        if ending == nil, isReady || entries[0].isReadable { _ = try receive() }
+        if wantsInput, entries[2].found.contains(.invalid) {
+            try endInput()  // the client was started with its standard input closed
+        } else if wantsInput, entries[2].isReadable {
+            try readInput()
+        }
+        try keepConnection()
+        return nil
+    }
+
+    /// When there is something to do even if nothing comes.
+    private var due: ContinuousClock.Instant? { [closing?.deadline, outage?.due, silence].compactMap { $0 }.min() }
+
+    /// When the connection counts as lost if nothing comes.
+    private var silence: ContinuousClock.Instant? {
+        guard session.ticket != nil, ending == nil else { return nil }
+        return channel.map { $0.heardAt + Limits.sessionSilence }
+    }
+
+    // MARK: A connection that is lost
+
+    /// - Throws: where that is the end.
+    private func lose(_ what: String) throws {
+        guard ending == nil, let channel else { return }
+        brokerEnd = channel.brokerEnd
+        guard let ticket = session.ticket, brokerEnd == nil, closing == nil else { throw SessionFault.connectionLost(what) }
+        channel.close()
+        self.channel = nil
+        let received = OutputOffsets(output: outputWindow.received, errorOutput: errorWindow.received)
+        outage = Outage(ticket, received: received, left: session.notAfter - .now())
+        show("connection lost, retrying…")
+    }
+
+    private func keepConnection() throws {
+        if let silence, .now >= silence { try lose("Nothing was heard from the broker.") }
+        guard var current = outage else { return }
+        let step = try current.advance(signedAfter: &signedAt)
+        outage = current
+        switch step {
+        case .wait: break
+        case .attached(let attached): try resume(attached)
+        case .over(let error): throw error
+        }
+    }
+
+    private func resume(_ attached: AttachedSession) throws {
+        try outputWindow.resume(at: attached.answer.from.output)
+        try errorWindow.resume(at: attached.answer.from.errorOutput)
+        let missing = try kept.bytes(from: attached.answer.input)
+        channel = attached.channel
+        outage = nil
+        var offset = attached.answer.input
+        for start in stride(from: 0, to: missing.count, by: Limits.framePayload) {
+            let part = Array(missing[start..<min(missing.count, start + Limits.framePayload)])
+            try channel?.sendInput(part, offset: offset)
+            offset += UInt64(part.count)
+        }
+        if inputEnded, !hasTerminal { try channel?.send(.endOfInput(offset: inputWindow.sent)) }
+        try greet()
+        show("connected again.")
+    }
+
+    /// What the node cannot know of a client that has just attached.
+    private func greet() throws {
+        isGreeted = true
+        try channel?.send(.credit(.output, offset: outputWindow.renewCredit(waiting: output.waiting)))
+        if !hasTerminal {
+            try channel?.send(.credit(.errorOutput, offset: errorWindow.renewCredit(waiting: errorOutput.waiting)))
+        }
+        if isRaw, let size = Self.windowSize(descriptors) {
+            try channel?.send(.resize(columns: size.columns, rows: size.rows))
+        }
+    }
+
+    // MARK: Bytes
 
     private func result(of ending: SessionEnding) -> Result {
         if case .signalled(let signal, _) = closing?.result { return .signalled(signal, ending) }
@@ -138,7 +239,7 @@ package final class SessionClient {
     private func flush() throws {
         try output.flush()
         try errorOutput.flush()
-        guard ending == nil else { return }
+        guard ending == nil, let channel else { return }
         if let offset = outputWindow.credit(waiting: output.waiting) { try channel.send(.credit(.output, offset: offset)) }
         if let offset = errorWindow.credit(waiting: errorOutput.waiting) {
             try channel.send(.credit(.errorOutput, offset: offset))
@@ -153,7 +254,7 @@ package final class SessionClient {
     /// - Returns: whether anything had come.
     private func receive() throws -> Bool {
         do {
-            return try channel.receive { try handle($0) }
+            return try channel?.receive { try handle($0) } ?? false
         } catch SessionFault.connectionLost(let what) {
             if ending == nil { throw SessionFault.connectionLost(what) }
             return false
@@ -164,13 +265,15 @@ package final class SessionClient {
         guard ending == nil else { throw SessionFault.protocolBroken("A frame came after the last one.") }
         switch frame {
         case .output(let offset, let bytes):
-            try outputWindow.receive(bytes.count, at: offset)
-            output.add(bytes)
+            let known = try outputWindow.receive(bytes.count, at: offset)
+            output.add(UnsafeRawBufferPointer(rebasing: bytes[known...]))
             lastOutput = bytes.last ?? lastOutput
         case .errorOutput(let offset, let bytes):
-            try errorWindow.receive(bytes.count, at: offset)
-            errorOutput.add(bytes)
-        case .credit(.input, let offset): try inputWindow.credit(to: offset)
+            let known = try errorWindow.receive(bytes.count, at: offset)
+            errorOutput.add(UnsafeRawBufferPointer(rebasing: bytes[known...]))
+        case .credit(.input, let offset):
+            try inputWindow.credit(to: offset)
+            kept.drop(before: offset)
         case .notice(let text): show(text)
         case .end(let text):
             do {
@@ -186,7 +289,8 @@ package final class SessionClient {
     // MARK: Input
 
     private var wantsInput: Bool {
-        !inputEnded && ending == nil && closing == nil && inputRoom > 0 && channel.outgoingBytes < Self.outgoingLimit
+        !inputEnded && ending == nil && closing == nil && inputRoom > 0
+            && (channel?.outgoingBytes ?? 0) < Self.outgoingLimit
     }
 
     /// Two bytes are kept back: for a tilde that had waited, and for the end-of-file key.
@@ -215,15 +319,20 @@ package final class SessionClient {
 
     private func forward(_ bytes: [UInt8]) throws {
         guard closing == nil, !bytes.isEmpty else { return }
-        try channel.sendInput(bytes, offset: inputWindow.sent)
+        let offset = inputWindow.sent
         inputWindow.send(bytes.count)
+        if session.ticket != nil { kept.append(bytes) }
+        try channel?.sendInput(bytes, offset: offset)
         lastInput = bytes.last
     }
 
     private func endInput() throws {
         inputEnded = true
         if isRaw { return try close(.signalled(.hangUp, nil), within: Self.signalTime) }
-        guard hasTerminal else { return try channel.send(.endOfInput(offset: inputWindow.sent)) }
+        guard hasTerminal else {
+            try channel?.send(.endOfInput(offset: inputWindow.sent))
+            return
+        }
         // In the middle of a line the key only ends the line (termios(3), VEOF), so it takes two.
         let isLineStart = lastInput.map { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") } ?? true
         try forward(Array(repeating: Self.endOfFileKey, count: isLineStart ? 1 : 2))
@@ -246,15 +355,15 @@ package final class SessionClient {
         switch signal {
         case .windowChange:
             guard isRaw, let size = Self.windowSize(descriptors) else { return }
-            try channel.send(.resize(columns: size.columns, rows: size.rows))
+            try channel?.send(.resize(columns: size.columns, rows: size.rows))
         case .terminate, .hangUp, .interrupt: try close(.signalled(signal, nil), within: Self.signalTime)
         case .kill, .child, .continue, .stop: break
         }
     }
 
     private func close(_ result: Result, within time: Duration) throws {
-        if closing == nil { try channel.send(.close) }
-        closing = (result, .now + time)
+        if closing == nil { try channel?.send(.close) }
+        closing = (result, channel == nil ? .now : .now + time)
     }
 
     /// A line of ours between the lines of the session.

@@ -34,6 +34,16 @@ package struct OpenedSession {
     package let plan: SessionPlan
     package let notAfter: Timestamp
     package let channel: FrameChannel
+    /// `nil` where a lost connection is the end.
+    package var ticket: SessionTicket?
+    /// When the statement in force was signed.
+    package var signedAt = Timestamp(milliseconds: 0)
+    /// Where the outputs begin: not at 0 for a client that came later.
+    package var from = OutputOffsets()
+    /// Bytes of input that the node has already.
+    package var input: UInt64 = 0
+    /// Whether somebody worked in it before this client.
+    package var isResumed = false
 }
 
 extension Operator {
@@ -55,12 +65,17 @@ extension Operator {
         let opening = try statement.signed(with: self.key.signing)
         let stream = try broker.openStream(Route.open)
         stream.enqueue(text: ControlMessage.opening(opening.source).text)
-        let source = try Self.awaitAcceptance(of: opening.id, at: plan.use.node, on: stream)
+        let source = try SessionAnswer.wait(on: stream, within: Self.openingTime, whose: plan.use.node) {
+            try Self.acceptance(in: $0, of: opening.id)
+        }
         let acceptance = try verify(try Signed<AcceptanceStatement>(source), of: opening)
         let keys = try key.agree(with: acceptance.ephemeral, opening: opening.digest, accepted: acceptance.ephemeral)
         let channel = FrameChannel(
             stream, sealing: try keys.authenticator(.toNode), opening: try keys.authenticator(.toClient))
-        return OpenedSession(id: opening.id, plan: plan, notAfter: acceptance.notAfter, channel: channel)
+        let ticket = directory.nodes[plan.use.node].map { SessionTicket(opening, at: $0, of: self) }
+        return OpenedSession(
+            id: opening.id, plan: plan, notAfter: acceptance.notAfter, channel: channel, ticket: ticket,
+            signedAt: opening.value.at)
     }
 
     /// - Throws: unless the node that was asked for has signed this, for this opening.
@@ -79,33 +94,6 @@ extension Operator {
         return value
     }
 
-    private static func awaitAcceptance(
-        of id: SessionID, at node: NodeName, on stream: WebSocketStream
-    ) throws -> SignedText {
-        let deadline = ContinuousClock.now + openingTime
-        while true {
-            let written = try stream.flush()
-            while let message = try stream.next() {
-                switch message.kind {
-                case .text:
-                    if let accepted = try Self.acceptance(in: message.bytes, of: id) { return accepted }
-                case .close: throw ClientError.nodeGaveUp("The broker closed the connection before session \(id) was open.")
-                case .binary: throw ClientError.unclearAnswer("a frame came before the session was open")
-                case .ping, .pong: break
-                }
-            }
-            let left = ContinuousClock.now.duration(to: deadline)
-            guard left > .zero else { throw ClientError.waitedTooLong(node.text) }
-            if !stream.hasBuffered {
-                var entries = [PollEntry(stream.descriptor, written ? .input : [.input, .output])]
-                guard try Poll.wait(&entries, timeout: left) > 0 else { continue }
-            }
-            if try stream.fill() == .ended {
-                throw ClientError.nodeGaveUp("The broker closed the connection before session \(id) was open.")
-            }
-        }
-    }
-
     /// The acceptance, if the message is one; other news of the broker means nothing here.
     private static func acceptance(in text: [UInt8], of id: SessionID) throws -> SignedText? {
         switch try ControlMessage(String(decoding: text, as: UTF8.self)) {
@@ -113,7 +101,9 @@ extension Operator {
         case .refused(_, let problem): throw problem
         case .end(_, let reason, let detail):
             throw ClientError.nodeGaveUp(EndingWords.sentence(id, reason, detail: detail))
-        case .time, .hello, .receipt, .roll, .open, .receiptStored, .ledgerSeen, .ledgerHead, .opening: return nil
+        case .time, .hello, .receipt, .roll, .open, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
+            .recorded, .clientLost, .attach, .attached:
+            return nil
         }
     }
 }

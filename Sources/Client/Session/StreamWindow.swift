@@ -4,10 +4,14 @@
 package struct SendingWindow: Sendable {
     private let window: UInt64
     /// The offset of the next byte.
-    package private(set) var sent: UInt64 = 0
-    private var acknowledged: UInt64 = 0
+    package private(set) var sent: UInt64
+    package private(set) var acknowledged: UInt64
 
-    package init(window: Int) { self.window = UInt64(window) }
+    /// - Parameter start: the offset of the first byte.
+    package init(window: Int, start: UInt64 = 0) {
+        self.window = UInt64(window)
+        (sent, acknowledged) = (start, start)
+    }
 
     package var available: Int { Int(window - (sent - acknowledged)) }
 
@@ -29,20 +33,49 @@ package struct SendingWindow: Sendable {
 /// The other side of it, for one stream that we receive.
 package struct ReceivingWindow: Sendable {
     private let window: UInt64
-    package private(set) var received: UInt64 = 0
-    private var credited: UInt64 = 0
+    package private(set) var received: UInt64
+    private var credited: UInt64
+    /// The offset of the next byte to come. Behind `received` while a resumed session repeats what is here already.
+    private var next: UInt64
 
-    package init(window: Int) { self.window = UInt64(window) }
+    /// - Parameter start: the offset of the first byte.
+    package init(window: Int, start: UInt64 = 0) {
+        self.window = UInt64(window)
+        (received, credited, next) = (start, start, start)
+    }
 
-    /// - Throws: ``SessionFault/protocolBroken(_:)`` for a gap, a repetition, or more than there was credit for.
-    package mutating func receive(_ count: Int, at offset: UInt64) throws(SessionFault) {
-        guard offset == received else {
-            throw .protocolBroken("Output continues at byte \(offset) where byte \(received) was expected.")
+    /// The session goes on over another connection, with the byte at `offset`.
+    ///
+    /// - Throws: ``SessionFault/protocolBroken(_:)`` where bytes would be missing.
+    package mutating func resume(at offset: UInt64) throws(SessionFault) {
+        guard offset <= received else {
+            throw .protocolBroken("Output goes on at byte \(offset), and byte \(received) was the last that came.")
         }
-        guard UInt64(count) <= window - (received - credited) else {
+        next = offset
+    }
+
+    /// - Returns: how many of the bytes are here already.
+    /// - Throws: ``SessionFault/protocolBroken(_:)`` for a gap, a repetition, or more than there was credit for.
+    @discardableResult
+    package mutating func receive(_ count: Int, at offset: UInt64) throws(SessionFault) -> Int {
+        guard offset == next else {
+            throw .protocolBroken("Output continues at byte \(offset) where byte \(next) was expected.")
+        }
+        let known = min(count, Int(received - next))
+        guard UInt64(count - known) <= window - (received - credited) else {
             throw .protocolBroken("The node sent more output than it had credit for.")
         }
-        received += UInt64(count)
+        next += UInt64(count)
+        received += UInt64(count - known)
+        return known
+    }
+
+    /// The credit to give after a connection was lost: the last that was given may be lost with it.
+    ///
+    /// - Parameter waiting: as in ``credit(waiting:)``.
+    package mutating func renewCredit(waiting: Int) -> UInt64 {
+        credited = max(credited, received - UInt64(waiting))
+        return credited
     }
 
     /// The credit to give now, if enough was consumed to be worth a frame.
@@ -53,5 +86,30 @@ package struct ReceivingWindow: Sendable {
         guard consumed - credited >= window / 4 else { return nil }
         credited = consumed
         return consumed
+    }
+}
+
+/// Input that the node has not acknowledged: it is sent again when a connection is lost.
+package struct KeptInput: Sendable {
+    private var start: UInt64
+    private var bytes: [UInt8] = []
+
+    package init(start: UInt64 = 0) { self.start = start }
+
+    package mutating func append(_ more: [UInt8]) { bytes += more }
+
+    /// The node has everything before `offset`.
+    package mutating func drop(before offset: UInt64) {
+        guard offset > start else { return }
+        bytes.removeFirst(min(bytes.count, Int(offset - start)))
+        start = offset
+    }
+
+    /// - Throws: ``SessionFault/protocolBroken(_:)`` where the node has less than it acknowledged, or more than was sent.
+    package func bytes(from offset: UInt64) throws(SessionFault) -> [UInt8] {
+        guard offset >= start, offset - start <= UInt64(bytes.count) else {
+            throw .protocolBroken("The node wants input from byte \(offset) on, which cannot be.")
+        }
+        return Array(bytes.dropFirst(Int(offset - start)))
     }
 }

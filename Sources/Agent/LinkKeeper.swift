@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import Posix
+import Protocol
+import Transport
+
+/// Keeps a session's way to the broker: notices when it is lost, and dials another one, without ever making the
+/// supervisor wait: deadlines hold meanwhile (P2).
+final class LinkKeeper {
+    private let id: SessionID
+    private let identity: NodeIdentity
+    private let key: NodeKey
+    private(set) var link: SessionLink?
+    private var call: BackgroundCall<WebSocketStream>?
+    private var dialAt: ContinuousClock.Instant?
+    private var heardAt: ContinuousClock.Instant = .now
+    private var backoff = Backoff(first: .milliseconds(100), longest: .seconds(2))
+
+    init(_ id: SessionID, identity: NodeIdentity, key: NodeKey) {
+        self.id = id
+        self.identity = identity
+        self.key = key
+    }
+
+    /// Takes the session's first link.
+    func begin(with link: SessionLink) {
+        self.link = link
+        heardAt = .now
+    }
+
+    /// Something came over the link.
+    func heard(at now: ContinuousClock.Instant) {
+        heardAt = now
+        backoff.reset()
+    }
+
+    /// When ``look(at:)`` has something to do even if nothing comes.
+    var due: ContinuousClock.Instant? { link == nil ? dialAt : heardAt + Limits.sessionSilence }
+
+    /// Readable when a call has ended; -1 while there is none.
+    var number: Int32 { call?.number ?? -1 }
+
+    var isSilent: Bool { link != nil && ContinuousClock.now >= heardAt + Limits.sessionSilence }
+
+    /// The link is of no use any more; another one is dialled in a moment.
+    func drop(at now: ContinuousClock.Instant) {
+        link?.close()
+        link = nil
+        dialAt = now + backoff.wait()
+    }
+
+    /// Closes the link for good.
+    func close() {
+        link?.close()
+        link = nil
+        call = nil
+        dialAt = nil
+    }
+
+    /// Dials when it is time.
+    ///
+    /// - Returns: a new link, which has told the broker whose it is and has no client yet.
+    func look(at now: ContinuousClock.Instant) -> SessionLink? {
+        if let result = call?.result {
+            call = nil
+            do {
+                let link = SessionLink(try result.get())
+                try link.send(.rejoin(id))
+                self.link = link
+                heardAt = now
+                return link
+            } catch {
+                dialAt = now + backoff.wait()
+            }
+        }
+        guard link == nil, call == nil, let dialAt, now >= dialAt else { return nil }
+        self.dialAt = nil
+        do {
+            call = try BackgroundCall("redial") { [id, identity, key] in
+                try SessionLink.dial(id, identity: identity, key: key)
+            }
+        } catch {
+            // No thread now; there may be one later.
+            self.dialAt = now + backoff.wait()
+        }
+        return nil
+    }
+}
