@@ -20,6 +20,9 @@ package struct AccessRequest: Sendable, Equatable {
 
     package enum Event: Sendable, Equatable {
         case vote(Vote)
+        /// Approve without a vote, as the policy allows.
+        /// `spent`: how many requests of this person were approved so this month; a fact that only the broker knows.
+        case approveAutomatically(spent: Int)
         case withdraw(by: PersonName)
         case lapse
         /// What the directory says now is to be looked at again: a person was disabled, the policy changed.
@@ -51,6 +54,7 @@ package struct AccessRequest: Sendable, Equatable {
         guard state == .pending else { throw .requestResolved(terms.id, state) }
         switch event {
         case .vote(let vote): return try cast(vote, in: directory, at: now)
+        case .approveAutomatically(let spent): return try approveAutomatically(spent, in: directory, at: now)
         case .withdraw(let person):
             guard person == terms.person else { throw .onlyRequesterMayWithdraw(terms.id) }
             become(.withdrawn)
@@ -62,6 +66,18 @@ package struct AccessRequest: Sendable, Equatable {
             become(.invalidated)
         }
         return .none
+    }
+
+    private mutating func approveAutomatically(_ spent: Int, in directory: Directory, at now: Timestamp) throws(Refusal) -> Effect {
+        let rules = try EntitlementInForce(for: terms, in: directory)
+        guard now < decideBefore else { throw .decisionDeadlinePassed(terms.id, decideBefore) }
+        guard let allowed = rules.automaticPerMonth, votes.isEmpty else { throw .seatsNotFilled(terms.id, missing: rules.current.seats) }
+        guard spent < allowed else { throw .budgetSpent(terms.entitlement, allowed) }
+        guard case .approved(let grant) = try Approval.judge(terms, votes: [], in: directory) else {
+            throw .seatsNotFilled(terms.id, missing: rules.current.seats)
+        }
+        become(.approved)
+        return .ready(grant)
     }
 
     private mutating func cast(_ vote: Vote, in directory: Directory, at now: Timestamp) throws(Refusal) -> Effect {

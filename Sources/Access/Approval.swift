@@ -14,6 +14,9 @@ package enum Approval: Sendable, Equatable {
     ///   entitlement is gone, or the request asks for more than the entitlement allows.
     package static func judge(_ request: RequestTerms, votes: [Vote], in directory: Directory) throws(Refusal) -> Approval {
         let rules = try EntitlementInForce(for: request, in: directory)
+        if votes.isEmpty, rules.isAutomatic {
+            return .approved(try terms(of: [], on: request, under: rules, in: directory))
+        }
         let voters = votes.filter { rules.mayVote($0.person, on: request, in: directory) }
         let denials = voters.filter { !$0.approves }
         if let last = denials.last, Set(denials.map(\.person)).count >= rules.denyThreshold {
@@ -50,6 +53,10 @@ package enum Approval: Sendable, Equatable {
 package struct EntitlementInForce: Sendable {
     package let frozen: Entitlement
     package let current: Entitlement
+    private let nodes: [Selector]
+    private let policies: [Policy]
+    private let request: RequestTerms
+    private let person: Person
 
     package var both: [Entitlement] { frozen == current ? [current] : [frozen, current] }
 
@@ -61,21 +68,59 @@ package struct EntitlementInForce: Sendable {
         }
         guard let person = directory.people[request.person] else { throw .personUnknown(request.person) }
         guard person.isEnabled else { throw .personDisabled(request.person) }
-        guard let frozen = frozenCharter.policy.entitlement(request.entitlement),
-            let current = charter.policy.entitlement(request.entitlement)
+        guard let frozen = frozenCharter.policy.entitlement(request.entitlement, at: request.at),
+            let current = charter.policy.entitlement(request.entitlement, at: request.at)
         else { throw .entitlementGone(request.entitlement) }
         self.frozen = frozen
         self.current = current
+        self.request = request
+        self.person = person
+        nodes = [frozen.nodes.resolved(for: person), current.nodes.resolved(for: person)]
+        policies = frozenCharter.version == charter.version ? [charter.policy] : [frozenCharter.policy, charter.policy]
         let ask = Entitlement.Ask(
             person: person, selector: request.selector, capabilities: request.capabilities, runAs: request.runAs,
-            duration: request.duration, reason: request.reason)
+            duration: request.duration, reason: request.reason, fields: request.fields, at: request.at)
         for rule in [frozen, current] {
             guard rule.isFor(person) else { throw .notARequester(rule.name, rule.requesters) }
             if let refusal = rule.termsRefusal(of: ask) { throw refusal }
         }
     }
 
-    package func covers(_ node: Node) -> Bool { frozen.nodes.matches(node) && current.nodes.matches(node) }
+    /// Whether both policies' entitlements mean `node`, and neither policy forbids it.
+    package func covers(_ node: Node) -> Bool {
+        nodes.allSatisfy { $0.matches(node) } && prohibition(on: node) == nil
+    }
+
+    /// The rule of either policy that forbids on `node` what was asked.
+    package func prohibition(on node: Node) -> ForbidRule? {
+        for policy in policies {
+            if let rule = policy.prohibition(of: request.capabilities, as: request.runAs, by: person, on: node) { return rule }
+        }
+        return nil
+    }
+
+    /// The longest grant that may begin at `start`: the policy's maximum, or until the window closes.
+    ///
+    /// - Throws: ``Refusal/outsideWindow(_:opens:)``
+    package func maximum(from start: Timestamp) throws(Refusal) -> Duration {
+        var longest = maximumDuration
+        for rule in both {
+            guard let windows = rule.windows else { continue }
+            guard let end = windows.end(at: start) else {
+                throw .outsideWindow(rule.name, opens: windows.opening(after: start))
+            }
+            longest = min(longest, end - start)
+        }
+        return longest
+    }
+
+    package var isOneShot: Bool { frozen.isOneShot || current.isOneShot }
+    /// Approved without votes, as far as evidence can say; whether the month's count is used up, the broker knows.
+    package var isAutomatic: Bool { automaticPerMonth != nil }
+    package var automaticPerMonth: Int? {
+        guard let first = frozen.autoApproval, let second = current.autoApproval else { return nil }
+        return min(first.perMonth, second.perMonth)
+    }
 
     package var maximumDuration: Duration { min(frozen.maximumDuration, current.maximumDuration, Policy.Defaults.absoluteCap) }
     package var denyThreshold: Int { min(frozen.denyThreshold, current.denyThreshold) }

@@ -11,10 +11,13 @@ extension Entitlement {
         package var runAs: RunAsName?
         package var duration: Duration
         package var reason: String
+        package var fields: [String: String]
+        /// When it is asked: who is on call then. `nil`: nobody.
+        package var at: Timestamp?
 
         package init(
             person: Person, selector: Selector, capabilities: Set<Capability>, runAs: RunAsName?, duration: Duration,
-            reason: String
+            reason: String, fields: [String: String] = [:], at: Timestamp? = nil
         ) {
             self.person = person
             self.selector = selector
@@ -22,12 +25,26 @@ extension Entitlement {
             self.runAs = runAs
             self.duration = duration
             self.reason = reason
+            self.fields = fields
+            self.at = at
         }
     }
 
     /// The nodes among those that match `ask` which this entitlement covers.
     package func coveredNodes(of ask: Ask, in directory: Directory) -> [Node] {
-        directory.nodes(matching: ask.selector).filter { nodes.matches($0) }
+        reachableNodes(of: ask, in: directory).filter { prohibition(of: ask, on: $0, in: directory) == nil }
+    }
+
+    fileprivate func reachableNodes(of ask: Ask, in directory: Directory) -> [Node] {
+        let mine = nodes.resolved(for: ask.person)
+        return directory.nodes(matching: ask.selector).filter { mine.matches($0) }
+    }
+
+    private func prohibition(of ask: Ask, on node: Node, in directory: Directory) -> ForbidRule? {
+        guard let policy = directory.charter?.policy, !policy.forbid.isEmpty, let user = ask.runAs ?? runAs.first else {
+            return nil
+        }
+        return policy.prohibition(of: ask.capabilities, as: user, by: ask.person, on: node)
     }
 
     package func isFor(_ person: Person) -> Bool { requesters.contains { $0.includes(person) } }
@@ -36,8 +53,18 @@ extension Entitlement {
     package func refusal(of ask: Ask, in directory: Directory) -> Refusal? {
         guard ask.person.isEnabled else { return .personDisabled(ask.person.name) }
         guard isFor(ask.person) else { return .notARequester(name, requesters) }
-        guard !coveredNodes(of: ask, in: directory).isEmpty else { return .noNodeMatches(ask.selector) }
+        if let key = nodes.variables.first(where: { $0 != "name" && ask.person.attributes[$0] == nil }) {
+            return .attributeMissing(key, name)
+        }
+        let reachable = reachableNodes(of: ask, in: directory)
+        guard let first = reachable.first else { return .noNodeMatches(ask.selector) }
+        if reachable.allSatisfy({ prohibition(of: ask, on: $0, in: directory) != nil }),
+            let rule = prohibition(of: ask, on: first, in: directory)
+        {
+            return .forbidden(rule.name, first.name)
+        }
         if let refusal = termsRefusal(of: ask) { return refusal }
+        guard autoApproval == nil else { return nil }
         let others = directory.people.values.filter { $0.isEnabled && $0.name != ask.person.name }
         let best = Quorum(seats: seats, voters: others.sorted { $0.name < $1.name }, requester: ask.person.name)
         if let seat = best.missing.first { return .quorumImpossible(name, seat) }
@@ -54,9 +81,24 @@ extension Entitlement {
         guard ask.duration <= maximumDuration else { return .durationTooLong(ask.duration, maximum: maximumDuration, name) }
         do {
             try HumanText.check(reason: ask.reason, minimum: minimumReasonLength)
+            try ReasonField.check(ask.fields)
         } catch {
             return error
         }
+        return reasonRefusal(of: ask)
+    }
+
+    private func reasonRefusal(of ask: Ask) -> Refusal? {
+        if !tickets.isEmpty, !tickets.contains(where: { $0.stands(in: ask.reason) }) { return .ticketMissing(name, tickets) }
+        for field in fields {
+            guard let value = ask.fields[field.name] else {
+                if field.isRequired { return .fieldMissing(field.name, expected: field.expectation) }
+                continue
+            }
+            guard field.accepts(value) else { return .fieldMalformed(field.name, expected: field.expectation) }
+        }
+        let known = Set(fields.map(\.name))
+        if let other = ask.fields.keys.sorted().first(where: { !known.contains($0) }) { return .fieldUnknown(other, name) }
         return nil
     }
 }
@@ -65,7 +107,7 @@ extension Policy {
     /// The entitlements that cover `ask`, best first: the most specific selector, then the fewest seats, then the order
     /// of the file.
     package func entitlements(covering ask: Entitlement.Ask, in directory: Directory) -> [Entitlement] {
-        entitlements.enumerated().filter { $0.element.refusal(of: ask, in: directory) == nil }
+        entitlements.map { resolve($0, at: ask.at) }.enumerated().filter { $0.element.refusal(of: ask, in: directory) == nil }
             .sorted { left, right in
                 let (first, second) = (left.element, right.element)
                 if first.nodes.specificity != second.nodes.specificity {
@@ -85,7 +127,7 @@ extension Policy {
         -> Entitlement
     {
         if let wanted {
-            guard let entitlement = entitlement(wanted), entitlement.isFor(ask.person) else {
+            guard let entitlement = entitlement(wanted, at: ask.at), entitlement.isFor(ask.person) else {
                 throw .entitlementUnknown(wanted)
             }
             if let refusal = entitlement.refusal(of: ask, in: directory) { throw refusal }
@@ -93,9 +135,10 @@ extension Policy {
         }
         if let best = entitlements(covering: ask, in: directory).first { return best }
         guard ask.person.isEnabled else { throw .personDisabled(ask.person.name) }
-        let mine = entitlements.filter { $0.isFor(ask.person) }
+        let mine = entitlements.map { resolve($0, at: ask.at) }.filter { $0.isFor(ask.person) }
         guard !mine.isEmpty else { throw .noEntitlement(ask.person.name) }
         let near = mine.first { !$0.coveredNodes(of: ask, in: directory).isEmpty }
+            ?? mine.first { !$0.reachableNodes(of: ask, in: directory).isEmpty }
         throw near?.refusal(of: ask, in: directory) ?? .noNodeMatches(ask.selector)
     }
 }

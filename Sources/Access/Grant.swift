@@ -24,6 +24,8 @@ package struct Grant: Sendable, Equatable {
     /// Why a grant is over.
     package enum EndReason: String, Sendable, CaseIterable {
         case expired, revoked, released, personDisabled = "person-disabled", policyChanged = "policy-changed"
+        /// It was good for one session, and that is over.
+        case once
     }
 
     package enum Event: Sendable, Equatable {

@@ -9,6 +9,8 @@ package enum PersonKind: NamedKind { package static let label = "person" }
 package enum GroupKind: NamedKind { package static let label = "group" }
 package enum NodeKind: NamedKind { package static let label = "node" }
 package enum EntitlementKind: NamedKind { package static let label = "entitlement" }
+package enum RosterKind: NamedKind { package static let label = "roster" }
+package enum RuleKind: NamedKind { package static let label = "rule" }
 package enum RunAsKind: NamedKind { package static let label = "run-as user" }
 
 /// A name that an administrator gave: `[a-z0-9][a-z0-9._-]{0,62}`.
@@ -43,6 +45,8 @@ package typealias PersonName = Name<PersonKind>
 package typealias GroupName = Name<GroupKind>
 package typealias NodeName = Name<NodeKind>
 package typealias EntitlementName = Name<EntitlementKind>
+package typealias RosterName = Name<RosterKind>
+package typealias RuleName = Name<RuleKind>
 /// A user of a node's operating system. Digits alone are a number and not a name: sudo's `-1` and `#0` must not pass
 /// (CVE-2019-14287).
 package typealias RunAsName = Name<RunAsKind>

@@ -62,9 +62,11 @@ extension Opening {
         let rules = try EntitlementInForce(for: request, in: directory)
         try checkOperator(of: request, in: directory)
         let grant = try Self.grant(request, votes, directory)
-        guard let machine = directory.nodes[node], machine.isEnabled, request.selector.matches(machine),
-            rules.covers(machine)
-        else { throw .nodeNotInGrant(node, request.id) }
+        guard let machine = directory.nodes[node], machine.isEnabled, request.selector.matches(machine) else {
+            throw .nodeNotInGrant(node, request.id)
+        }
+        if let rule = rules.prohibition(on: machine) { throw .forbidden(rule.name, node) }
+        guard rules.covers(machine) else { throw .nodeNotInGrant(node, request.id) }
         guard grant.nodes.contains(node) else { throw .nodeNotInGrant(node, request.id) }
         guard request.capabilities.contains(capability) else {
             throw .capabilityNotAllowed(capability, request.entitlement)
@@ -80,7 +82,7 @@ extension Opening {
         try checkFreshness(at: now)
         // A clock that starts later ends later: an activation dated ahead would prolong the grant.
         guard activation.at <= now + Self.freshness else { throw .clockDisagrees(signed: activation.at, here: now) }
-        let notAfter = activation.at + min(grant.duration, rules.maximumDuration)
+        let notAfter = activation.at + min(grant.duration, try rules.maximum(from: activation.at))
         guard now < notAfter else { throw .grantOver(request.id.sibling(), .ended, .expired) }
         return Lease(
             grant: request.id.sibling(), notBefore: activation.at, notAfter: notAfter,

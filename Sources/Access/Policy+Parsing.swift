@@ -11,114 +11,145 @@ extension Policy {
     /// Reads the text of a policy.
     ///
     /// - Parameter file: named in errors.
-    /// - Throws: ``PolicyError`` with the place and, for an unknown key, the nearest known one.
+    /// - Throws: ``PolicyError`` with line and column and, for an unknown key, the nearest known one.
     package init(parsing text: String, file: String) throws(PolicyError) {
-        let document: JSON5Document
+        let policy: Policy
         do throws(ConfigurationError) {
-            document = try JSON5Document(
+            let document = try JSON5Document(
                 parsing: Array(text.utf8), file: file, limits: JSONLimits(bytes: Self.maximumLength))
+            policy = try document.read { reader throws(JSONError) in try Self.read(&reader) }
         } catch {
             throw PolicyError(message: error.message, hint: error.hint)
         }
-        do {
-            var reader = try ObjectReader(document.value)
-            var entitlements: [Entitlement] = []
-            for (index, item) in try reader.array("entitlements", maximum: Self.maximumEntitlements).enumerated() {
-                entitlements.append(try Self.entitlement(try ObjectReader(item, path: "entitlements[\(index)]")))
+        self = policy
+    }
+
+    private static func read(_ reader: inout ObjectReader) throws(JSONError) -> Policy {
+        var policy = Policy(entitlements: [])
+        if let items = try reader.optionalArray("rosters", maximum: 100) {
+            for (index, item) in items.enumerated() {
+                policy.rosters.append(try DutyRoster(try ObjectReader(item, path: "rosters[\(index)]")))
             }
-            try reader.finish()
-            self.init(entitlements: entitlements)
-            try checkNames()
-        } catch let error as PolicyError {
-            throw error
-        } catch let error as JSONError {
-            let located = document.locate(error)
-            throw PolicyError(message: located.message, hint: located.hint)
-        } catch let error as any Explainable {
-            throw PolicyError(message: "\(file): \(error.message)", hint: error.hint)
-        } catch {
-            throw PolicyError(message: "\(file): \(error)")
+        }
+        for item in try reader.objects("entitlements", maximum: maximumEntitlements) {
+            policy.entitlements.append(try Entitlement(item))
+        }
+        if let items = try reader.optionalArray("forbid", maximum: maximumEntitlements) {
+            for (index, item) in items.enumerated() {
+                policy.forbid.append(try ForbidRule(try ObjectReader(item, path: "forbid[\(index)]")))
+            }
+        }
+        guard !policy.entitlements.isEmpty else { throw reader.unacceptable("entitlements", "the policy has no entitlement") }
+        try checkDistinct(policy.entitlements.map(\.name.text), "entitlements", reader)
+        try checkDistinct(policy.forbid.map(\.name.text), "forbid", reader)
+        try checkDistinct(policy.rosters.map(\.name.text), "rosters", reader)
+        try policy.checkRosters(reader)
+        return policy
+    }
+
+    private static func checkDistinct(_ names: [String], _ key: String, _ reader: ObjectReader) throws(JSONError) {
+        var seen: Set<String> = []
+        for (index, name) in names.enumerated() where !seen.insert(name).inserted {
+            throw reader.unacceptable("\(key)[\(index)].name", "two \(key) are named `\(name)`", hint: "Rename one of them.")
         }
     }
 
-    private func checkNames() throws(PolicyError) {
-        guard !entitlements.isEmpty else { throw PolicyError(message: "The policy has no entitlement.") }
-        var seen: Set<EntitlementName> = []
-        for entitlement in entitlements where !seen.insert(entitlement.name).inserted {
-            throw PolicyError(message: "Two entitlements are named `\(entitlement.name)`.", hint: "Rename one of them.")
+    /// A roster that is named exists.
+    private func checkRosters(_ reader: ObjectReader) throws(JSONError) {
+        let known = Set(rosters.map(\.name))
+        for (index, rule) in entitlements.enumerated() {
+            let path = "entitlements[\(index)]"
+            try Self.check(rule.requesters, "\(path).requesters", known, reader)
+            for (number, seat) in rule.seats.enumerated() {
+                try Self.check(seat.of, "\(path).seats[\(number)].of", known, reader)
+            }
         }
     }
 
-    private static func entitlement(_ given: ObjectReader) throws -> Entitlement {
+    private static func check(
+        _ principals: [Principal], _ path: String, _ known: Set<RosterName>, _ reader: ObjectReader
+    ) throws(JSONError) {
+        for (index, principal) in principals.enumerated() {
+            guard case .roster(let name) = principal, !known.contains(name) else { continue }
+            throw reader.unacceptable(
+                "\(path)[\(index)]", "there is no roster `\(name)`",
+                hint: known.isEmpty ? "Add it to `rosters`." : "Rosters are \(known.sorted().map(\.text).joined(separator: ", ")).")
+        }
+    }
+}
+
+extension Entitlement {
+    /// Reads one; whatever is left unread is an error.
+    init(_ given: ObjectReader) throws(JSONError) {
         var reader = given
-        var entitlement = Entitlement(
-            name: try EntitlementName(try reader.string("name")),
-            requesters: try reader.strings("requesters", maximum: 64).map { try Principal($0) },
-            nodes: try Selector(try reader.string("nodes")),
-            capabilities: Set(try reader.strings("capabilities", maximum: 8).map { try Capability($0) }),
-            runAs: try reader.strings("runAs", maximum: 64).map { try RunAsName(user: $0) },
-            seats: try reader.array("seats", maximum: 16).enumerated().map { index, item in
-                try seat(try ObjectReader(item, path: given.path + ".seats[\(index)]"))
-            })
-        entitlement.maximumDuration = try duration(&reader, "maximumDuration", in: 60...86_400) ?? entitlement.maximumDuration
-        entitlement.sessionMaximum = try duration(&reader, "sessionMaximum", in: 60...86_400) ?? entitlement.sessionMaximum
-        entitlement.idleLimit = try duration(&reader, "idleLimit", in: 60...3600) ?? entitlement.idleLimit
-        entitlement.pendingFor = try duration(&reader, "pendingFor", in: 60...604_800) ?? entitlement.pendingFor
-        entitlement.activateWithin = try duration(&reader, "activateWithin", in: 60...604_800) ?? entitlement.activateWithin
-        entitlement.lease = try duration(&reader, "lease", in: 30...3600) ?? entitlement.lease
-        entitlement.detachedFor = try duration(&reader, "detachedFor", in: 1...3600) ?? entitlement.detachedFor
+        self.init(
+            name: try reader.understood("name") { text throws(Refusal) in try EntitlementName(text) },
+            requesters: try reader.list("requesters", maximum: 64) { text throws(Refusal) in try Principal(text) },
+            nodes: try reader.understood("nodes") { text throws(Refusal) in try Selector(template: text) },
+            capabilities: Set(try reader.list("capabilities", maximum: 8) { text throws(Refusal) in try Capability(text) }),
+            runAs: try reader.list("runAs", maximum: 64) { text throws(Refusal) in try RunAsName(user: text) }, seats: [])
+        try readSeats(&reader)
+        try readLengths(&reader)
+        try readReasonRules(&reader)
+        if let number = try reader.optionalInteger("denyThreshold", in: 1...16) { denyThreshold = Int(number) }
+        idleCounts = try reader.choice("idleCounts") ?? idleCounts
+        withoutBroker = try reader.choice("withoutBroker") ?? withoutBroker
+        recording = try reader.choice("recording") ?? recording
+        isOneShot = try reader.optionalBool("oneShot") ?? false
+        if let windows = try reader.optionalObject("windows") { self.windows = try Windows(windows) }
+        try reader.finish()
+    }
+
+    private mutating func readSeats(_ reader: inout ObjectReader) throws(JSONError) {
+        if var automatic = try reader.optionalObject("autoApproval") {
+            autoApproval = AutoApproval(perMonth: Int(try automatic.integer("perMonth", in: 1...10_000)))
+            try automatic.finish()
+        }
+        let path = reader.path
+        let items = try autoApproval == nil
+            ? reader.array("seats", maximum: 16) : reader.optionalArray("seats", maximum: 16) ?? []
+        for (index, item) in items.enumerated() {
+            seats.append(try Seat(try ObjectReader(item, path: "\(path).seats[\(index)]")))
+        }
+        guard seatCount >= 1 || autoApproval != nil else {
+            throw reader.unacceptable(
+                "seats", "it demands no approval",
+                hint: "Every grant needs a second person: name at least one seat, or say `autoApproval`.")
+        }
+    }
+
+    private mutating func readLengths(_ reader: inout ObjectReader) throws(JSONError) {
+        maximumDuration = try reader.length("maximumDuration", in: 60...86_400) ?? maximumDuration
+        sessionMaximum = try reader.length("sessionMaximum", in: 60...86_400) ?? sessionMaximum
+        idleLimit = try reader.length("idleLimit", in: 60...3600) ?? idleLimit
+        pendingFor = try reader.length("pendingFor", in: 60...604_800) ?? pendingFor
+        activateWithin = try reader.length("activateWithin", in: 60...604_800) ?? activateWithin
+        lease = try reader.length("lease", in: 30...3600) ?? lease
+        detachedFor = try reader.length("detachedFor", in: 1...3600) ?? detachedFor
+    }
+
+    private mutating func readReasonRules(_ reader: inout ObjectReader) throws(JSONError) {
         if let number = try reader.optionalInteger("minimumReasonLength", in: 1...Int64(HumanText.maximumLength)) {
-            entitlement.minimumReasonLength = Int(number)
+            minimumReasonLength = Int(number)
         }
-        if let number = try reader.optionalInteger("denyThreshold", in: 1...16) { entitlement.denyThreshold = Int(number) }
-        entitlement.idleCounts = try choice(&reader, "idleCounts") ?? entitlement.idleCounts
-        entitlement.withoutBroker = try choice(&reader, "withoutBroker") ?? entitlement.withoutBroker
-        entitlement.recording = try choice(&reader, "recording") ?? entitlement.recording
-        try reader.finish()
-        try check(entitlement)
-        return entitlement
+        tickets = try reader.optionalList("tickets", maximum: 16) { text throws(Refusal) in try TicketPattern(text) } ?? []
+        let path = reader.path
+        for (index, item) in (try reader.optionalArray("fields", maximum: ReasonField.maximumCount) ?? []).enumerated() {
+            let field = try ReasonField(try ObjectReader(item, path: "\(path).fields[\(index)]"))
+            guard !fields.contains(where: { $0.name == field.name }) else {
+                throw reader.unacceptable("fields[\(index)].name", "two fields are named `\(field.name)`")
+            }
+            fields.append(field)
+        }
     }
+}
 
-    private static func seat(_ given: ObjectReader) throws -> Seat {
+extension Seat {
+    init(_ given: ObjectReader) throws(JSONError) {
         var reader = given
-        let count = try reader.integer("count", in: 1...16)
-        let seat = Seat(count: Int(count), of: try reader.strings("of", maximum: 64).map { try Principal($0) })
+        self.init(
+            count: Int(try reader.integer("count", in: 1...16)),
+            of: try reader.list("of", maximum: 64) { text throws(Refusal) in try Principal(text) })
         try reader.finish()
-        guard !seat.of.isEmpty else { throw PolicyError(message: "\(given.path): nobody can fill a seat of nobody.") }
-        return seat
-    }
-
-    private static func duration(_ reader: inout ObjectReader, _ key: String, in range: ClosedRange<Int64>) throws -> Duration? {
-        guard let text = try reader.optionalString(key, maximum: 32) else { return nil }
-        let duration = try DurationText.parse(text)
-        guard range.contains(duration.wholeSeconds) else {
-            let limits = [range.lowerBound, range.upperBound].map { DurationText.format(.seconds($0)) }
-            throw PolicyError(message: "\(reader.path).\(key): `\(text)` is not between \(limits[0]) and \(limits[1]).")
-        }
-        return duration
-    }
-
-    private static func choice<Choice: RawRepresentable & CaseIterable>(_ reader: inout ObjectReader, _ key: String) throws
-        -> Choice? where Choice.RawValue == String
-    {
-        guard let text = try reader.optionalString(key, maximum: 64) else { return nil }
-        guard let value = Choice(rawValue: text) else {
-            throw PolicyError(
-                message: "\(reader.path).\(key): `\(text)` is not possible.",
-                hint: "Write one of \(Choice.allCases.map(\.rawValue).joined(separator: ", ")).")
-        }
-        return value
-    }
-
-    private static func check(_ entitlement: Entitlement) throws(PolicyError) {
-        let place = "Entitlement `\(entitlement.name)`"
-        guard !entitlement.requesters.isEmpty else { throw PolicyError(message: "\(place) is for nobody: `requesters` is empty.") }
-        guard !entitlement.capabilities.isEmpty else { throw PolicyError(message: "\(place) allows nothing: `capabilities` is empty.") }
-        guard !entitlement.runAs.isEmpty else { throw PolicyError(message: "\(place) names no run-as user.") }
-        guard entitlement.seatCount >= 1 else {
-            throw PolicyError(
-                message: "\(place) demands no approval: `seats` is empty.",
-                hint: "Every grant needs a second person; name at least one seat.")
-        }
     }
 }

@@ -12,16 +12,26 @@ package enum Capability: String, Sendable, CaseIterable, Comparable {
     package static func < (left: Capability, right: Capability) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// Whom a rule means: a group or one person. Written `group:NAME` or `person:NAME`.
+/// Whom a rule means. Written `group:NAME`, `person:NAME`, `attribute:KEY=VALUE` or `roster:NAME`.
 package enum Principal: Sendable, Hashable, CustomStringConvertible {
     case group(GroupName)
     case person(PersonName)
+    case attribute(String, String)
+    /// Whoever is on call when a request is signed: see ``Policy/entitlement(_:at:)``. Unresolved it means nobody.
+    case roster(RosterName)
 
     package init(_ text: String) throws(Refusal) {
         if text.hasPrefix("group:") {
             self = .group(try GroupName(String(text.dropFirst(6))))
         } else if text.hasPrefix("person:") {
             self = .person(try PersonName(String(text.dropFirst(7))))
+        } else if text.hasPrefix("roster:") {
+            self = .roster(try RosterName(String(text.dropFirst(7))))
+        } else if text.hasPrefix("attribute:"), let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")) {
+            let key = String(text[text.utf8.index(text.startIndex, offsetBy: 10)..<equals])
+            let value = String(text[text.utf8.index(after: equals)...])
+            guard Tags.isKey(key), Tags.isValue(value) else { throw .principalMalformed(text) }
+            self = .attribute(key, value)
         } else {
             throw .principalMalformed(text)
         }
@@ -31,6 +41,8 @@ package enum Principal: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .group(let group): person.groups.contains(group)
         case .person(let name): person.name == name
+        case .attribute(let key, let value): person.attributes[key].map { $0.utf8.elementsEqual(value.utf8) } ?? false
+        case .roster: false
         }
     }
 
@@ -38,6 +50,8 @@ package enum Principal: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .group(let name): "group:" + name.text
         case .person(let name): "person:" + name.text
+        case .attribute(let key, let value): "attribute:" + key + "=" + value
+        case .roster(let name): "roster:" + name.text
         }
     }
 }
@@ -86,6 +100,25 @@ package struct Entitlement: Sendable, Equatable {
     package var detachedFor: Duration
     package var withoutBroker: Partition
     package var recording: Recording
+    /// The reason must name a ticket of one of these forms; any reason will do where there is none.
+    package var tickets: [TicketPattern] = []
+    /// What must be stated beside the reason.
+    package var fields: [ReasonField] = []
+    /// `nil`: at any time.
+    package var windows: Windows?
+    /// `nil`: every request needs its seats filled.
+    package var autoApproval: AutoApproval?
+    /// The grant is over when its first session is. That a session was there before is known to the broker only.
+    package var isOneShot = false
+
+    /// Requests that are approved when they are made. The count is known to the broker only; beyond it the seats decide,
+    /// where there are any.
+    package struct AutoApproval: Sendable, Equatable {
+        /// Requests of one person in a calendar month (UTC).
+        package let perMonth: Int
+
+        package init(perMonth: Int) { self.perMonth = perMonth }
+    }
 
     package init(
         name: EntitlementName, requesters: [Principal], nodes: Selector, capabilities: Set<Capability>,
@@ -123,8 +156,48 @@ package struct Entitlement: Sendable, Equatable {
 package struct Policy: Sendable, Equatable {
     /// In the order of the file.
     package var entitlements: [Entitlement]
+    /// What is never allowed, whatever the entitlements say.
+    package var forbid: [ForbidRule]
+    package var rosters: [DutyRoster]
 
-    package init(entitlements: [Entitlement]) { self.entitlements = entitlements }
+    package init(entitlements: [Entitlement], forbid: [ForbidRule] = [], rosters: [DutyRoster] = []) {
+        self.entitlements = entitlements
+        self.forbid = forbid
+        self.rosters = rosters
+    }
+
+    /// The entitlement with the people who were on call at `time` in place of its rosters.
+    package func entitlement(_ name: EntitlementName, at time: Timestamp?) -> Entitlement? {
+        entitlement(name).map { resolve($0, at: time) }
+    }
+
+    func resolve(_ entitlement: Entitlement, at time: Timestamp?) -> Entitlement {
+        guard !rosters.isEmpty, let time else { return entitlement }
+        var resolved = entitlement
+        resolved.requesters = entitlement.requesters.map { resolve($0, at: time) }
+        resolved.seats = entitlement.seats.map { seat in Seat(count: seat.count, of: seat.of.map { resolve($0, at: time) }) }
+        return resolved
+    }
+
+    private func resolve(_ principal: Principal, at time: Timestamp) -> Principal {
+        guard case .roster(let name) = principal else { return principal }
+        return roster(name)?.onCall(at: time).map(Principal.person) ?? principal
+    }
+
+    package func roster(_ name: RosterName) -> DutyRoster? { rosters.first { $0.name == name } }
+
+    /// Whether `principal` means `person` now or in some turn of a roster.
+    package func mayMean(_ person: Person, by principal: Principal) -> Bool {
+        guard case .roster(let name) = principal else { return principal.includes(person) }
+        return roster(name)?.people.contains(person.name) ?? false
+    }
+
+    /// The first rule that forbids `capabilities` on `node`.
+    package func prohibition(
+        of capabilities: Set<Capability>, as user: RunAsName, by person: Person, on node: Node
+    ) -> ForbidRule? {
+        forbid.first { $0.forbids(person, capabilities, as: user, on: node) }
+    }
 
     package func entitlement(_ name: EntitlementName) -> Entitlement? { entitlements.first { $0.name == name } }
 

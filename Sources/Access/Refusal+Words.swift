@@ -14,6 +14,11 @@ extension Refusal {
         case .selectorMalformed(let text, let reason): "`\(text)` is not a selector: \(reason)."
         case .capabilityUnknown(let text): "`\(text)` is not a capability."
         case .principalMalformed(let text): "`\(text)` names neither a group nor a person."
+        case .zoneUnknown(let text): "`\(text)` is not a time zone with a rule."
+        case .windowMalformed(let text): "`\(text)` are not hours of the week."
+        case .localTimeMalformed(let text): "`\(text)` is not a day and time."
+        case .ticketPatternMalformed(let text): "`\(text)` is not the form of a ticket."
+        case .fieldMalformed(let name, let expected): "The field `\(name)` takes \(expected)."
         case .reasonTooShort(let length, let minimum):
             length == 0
                 ? "The reason is empty." : "The reason has \(length) characters; at least \(minimum) are needed."
@@ -36,6 +41,16 @@ extension Refusal {
         case .runAsNotAllowed(let user, let name, _): "Entitlement `\(name)` does not allow to run as `\(user)`."
         case .quorumImpossible(let name, let seat):
             "This could never be approved: entitlement `\(name)` needs \(seat), and not enough other people hold that."
+        case .attributeMissing(let key, let name): "Entitlement `\(name)` goes by your attribute `\(key)`, and you have none."
+        case .forbidden(let rule, let node): "The rule `\(rule)` forbids this on node `\(node)`."
+        case .ticketMissing(let name, let tickets):
+            "Entitlement `\(name)` needs a ticket in the reason, as \(tickets.map(\.description).joined(separator: " or "))."
+        case .fieldMissing(let name, let expected): "The field `\(name)` is missing: \(expected)."
+        case .fieldUnknown(let field, let name): "Entitlement `\(name)` has no field `\(field)`."
+        case .outsideWindow(let name, let opens):
+            "Entitlement `\(name)` is not open at this hour\(opens.map { "; it opens at \($0)" } ?? "")."
+        case .budgetSpent(let name, let count): "You have used the \(count) automatic approvals of `\(name)` for this month."
+        case .grantUsed(let id): "Grant \(id) is good for one session, and that was opened before."
         case .tooManyNodes(let count): "\(count) nodes are more than one vote may name (\(Vote.maximumNodes))."
         case .requestResolved(let id, let state): "Request \(id) is already \(state.rawValue)."
         case .requestDenied(let id, let person): "Request \(id) was denied by `\(person)`."
@@ -74,7 +89,17 @@ extension Refusal {
         case .tagMalformed: "Write key=value: a key of a-z, 0-9, `.`, `_`, `-`; a value without spaces or commas. `name` is built in."
         case .selectorMalformed: "Write conditions as env=prod,role=db|cache, a node's name, or * for all."
         case .capabilityUnknown: "Capabilities are \(Capability.allCases.map(\.rawValue).joined(separator: ", "))."
-        case .principalMalformed: "Write group:NAME or person:NAME."
+        case .principalMalformed: "Write group:NAME, person:NAME, attribute:KEY=VALUE or roster:NAME."
+        case .zoneUnknown: "Write a name of the IANA database with a fixed rule, as Europe/Berlin or UTC."
+        case .windowMalformed: "Write days and hours, as `mon-fri 08:00-18:00` or `sat,sun 22:00-06:00`."
+        case .localTimeMalformed: "Write it as 2026-01-05 09:00."
+        case .ticketPatternMalformed: "Write it with # for digits, as INC-#."
+        case .attributeMissing, .forbidden: "Ask an administrator."
+        case .ticketMissing: "Name the ticket in --reason."
+        case .fieldMissing(let name, _): "Add --field \(name)=VALUE."
+        case .outsideWindow: "Ask again when it is open, or under another entitlement."
+        case .budgetSpent: "Ask under an entitlement that people approve, or wait for the next month."
+        case .grantUsed: "Ask anew if you still need access."
         case .reasonTooShort: "Say what you need the access for; approvers read it."
         case .reasonTooLong: "Shorten it and point to the ticket."
         case .reasonHasControl: "Write plain text in one line."
@@ -93,7 +118,7 @@ extension Refusal {
         case .voteWidensDuration, .voteWidensNodes: "A vote may narrow a request and never widen it."
         case .grantOver: "Ask anew if you still need access."
         case .clockDisagrees: "Set the clock of the node or of your machine right (NTP)."
-        case .durationTooShort, .idMalformed, .tooManyTags, .charterUnknown, .personUnknown, .notAnAdministrator,
+        case .fieldMalformed, .fieldUnknown, .durationTooShort, .idMalformed, .tooManyTags, .charterUnknown, .personUnknown, .notAnAdministrator,
             .entitlementUnknown, .entitlementGone, .capabilityNotAllowed, .requestDenied, .voterHoldsNoSeat, .alreadyVoted,
             .noCommonNode, .onlyRequesterMayWithdraw, .notTheHolder, .nodeNotInGrant, .grantAlreadyActive, .sessionOver,
             .sessionNotOpen, .mayNotEnd, .notYetDue:

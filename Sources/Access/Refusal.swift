@@ -15,6 +15,11 @@ package enum Refusal: Error, Sendable, Equatable {
     case selectorMalformed(String, reason: String)
     case capabilityUnknown(String)
     case principalMalformed(String)
+    case zoneUnknown(String)
+    case windowMalformed(String)
+    case localTimeMalformed(String)
+    case ticketPatternMalformed(String)
+    case fieldMalformed(String, expected: String)
     case reasonTooShort(Int, minimum: Int)
     case reasonTooLong(Int)
     case reasonHasControl(UInt32)
@@ -36,6 +41,16 @@ package enum Refusal: Error, Sendable, Equatable {
     case capabilityNotAllowed(Capability, EntitlementName)
     case runAsNotAllowed(RunAsName, EntitlementName, allowed: [RunAsName])
     case quorumImpossible(EntitlementName, Seat)
+    case attributeMissing(String, EntitlementName)
+    case forbidden(RuleName, NodeName)
+    case ticketMissing(EntitlementName, [TicketPattern])
+    case fieldMissing(String, expected: String)
+    case fieldUnknown(String, EntitlementName)
+    case outsideWindow(EntitlementName, opens: Timestamp?)
+    /// Known to the broker only.
+    case budgetSpent(EntitlementName, Int)
+    /// Known to the broker only: a session of this one-shot grant was there before.
+    case grantUsed(GrantID)
     case tooManyNodes(Int)
 
     // A request and its votes
@@ -78,6 +93,11 @@ extension Refusal: Explainable {
         case .selectorMalformed: "selector.malformed"
         case .capabilityUnknown: "capability.unknown"
         case .principalMalformed: "principal.malformed"
+        case .zoneUnknown: "zone.unknown"
+        case .windowMalformed: "window.malformed"
+        case .localTimeMalformed: "time.malformed"
+        case .ticketPatternMalformed: "ticket.malformed"
+        case .fieldMalformed: "field.malformed"
         case .reasonTooShort: "reason.too-short"
         case .reasonTooLong: "reason.too-long"
         case .reasonHasControl: "reason.control-character"
@@ -95,6 +115,14 @@ extension Refusal: Explainable {
         case .capabilityNotAllowed: "policy.capability"
         case .runAsNotAllowed: "policy.run-as"
         case .quorumImpossible: "policy.quorum-impossible"
+        case .attributeMissing: "policy.attribute-missing"
+        case .forbidden: "policy.forbidden"
+        case .ticketMissing: "reason.no-ticket"
+        case .fieldMissing: "field.missing"
+        case .fieldUnknown: "field.unknown"
+        case .outsideWindow: "policy.outside-window"
+        case .budgetSpent: "policy.budget-spent"
+        case .grantUsed: "grant.used"
         case .tooManyNodes: "vote.too-many-nodes"
         case .requestResolved: "request.already-resolved"
         case .requestDenied: "request.denied"
@@ -117,6 +145,16 @@ extension Refusal: Explainable {
         case .mayNotEnd: "end.not-allowed"
         case .clockDisagrees: "clock.disagrees"
         case .notYetDue: "state.not-yet-due"
+        }
+    }
+}
+
+extension Refusal {
+    /// Whether the missing fact is one that a node cannot know from evidence: the broker alone decides it.
+    package var isKnownToBrokerOnly: Bool {
+        switch self {
+        case .budgetSpent, .grantUsed: true
+        default: false
         }
     }
 }

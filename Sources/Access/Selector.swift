@@ -20,7 +20,13 @@ package struct Selector: Sendable, Equatable {
     private init(conditions: [Condition]) { self.conditions = conditions }
 
     /// - Throws: ``Refusal/selectorMalformed(_:reason:)``. A bare name, `db-1`, means `name=db-1`.
-    package init(_ text: String) throws(Refusal) {
+    package init(_ text: String) throws(Refusal) { try self.init(text, isTemplate: false) }
+
+    /// As a policy writes it: a value may also be `${person.KEY}`, an attribute of the requester, or `${person.name}`.
+    /// Before ``resolved(for:)`` such a condition matches nothing.
+    package init(template text: String) throws(Refusal) { try self.init(text, isTemplate: true) }
+
+    private init(_ text: String, isTemplate: Bool) throws(Refusal) {
         if text == "*" {
             self = .everything
             return
@@ -30,7 +36,7 @@ package struct Selector: Sendable, Equatable {
         }
         var found: [Condition] = []
         for part in text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-            let condition = try Self.condition(String(Substring(part)), in: text)
+            let condition = try Self.condition(String(Substring(part)), in: text, isTemplate)
             guard !found.contains(where: { $0.key == condition.key }) else {
                 throw .selectorMalformed(text, reason: "the key `\(condition.key)` stands in it twice")
             }
@@ -42,7 +48,7 @@ package struct Selector: Sendable, Equatable {
         conditions = found
     }
 
-    private static func condition(_ part: String, in text: String) throws(Refusal) -> Condition {
+    private static func condition(_ part: String, in text: String, _ isTemplate: Bool) throws(Refusal) -> Condition {
         guard let equals = part.utf8.firstIndex(of: UInt8(ascii: "=")) else {
             guard Tags.isValue(part) else { throw .selectorMalformed(text, reason: "`\(part)` is no condition") }
             return Condition(key: "name", values: [part])
@@ -54,10 +60,36 @@ package struct Selector: Sendable, Equatable {
         guard values.count <= maximumValues else {
             throw .selectorMalformed(text, reason: "`\(key)` has more than \(maximumValues) values")
         }
-        for value in values where !Tags.isValue(value) {
+        for value in values where !Tags.isValue(value) && !(isTemplate && variable(value) != nil) {
             throw .selectorMalformed(text, reason: value.isEmpty ? "`\(key)=` names no value" : "`\(value)` is no tag value")
         }
         return Condition(key: key, values: values)
+    }
+
+    /// The selector with the requester's attributes in place of variables. An attribute that the person does not have, or
+    /// that is no tag value, matches no node.
+    package func resolved(for person: Person) -> Selector {
+        guard conditions.contains(where: { $0.values.contains { Self.variable($0) != nil } }) else { return self }
+        return Selector(
+            conditions: conditions.map { condition in
+                Condition(
+                    key: condition.key,
+                    values: condition.values.compactMap { value in
+                        guard let key = Self.variable(value) else { return value }
+                        let text = key == "name" ? person.name.text : person.attributes[key]
+                        return text.flatMap { Tags.isValue($0) ? $0 : nil }
+                    })
+            })
+    }
+
+    /// The attributes that variables name.
+    package var variables: [String] { conditions.flatMap { $0.values.compactMap(Self.variable) } }
+
+    /// `department` for `${person.department}`.
+    private static func variable(_ value: String) -> String? {
+        guard value.hasPrefix("${person."), value.hasSuffix("}") else { return nil }
+        let key = String(value.dropFirst(9).dropLast())
+        return Tags.isKey(key) ? key : nil
     }
 
     package func matches(_ node: Node) -> Bool {

@@ -12,11 +12,13 @@ package struct RequestTerms: Sendable, Equatable {
     package let runAs: RunAsName
     package let duration: Duration
     package let reason: String
+    package let fields: [String: String]
     package let at: Timestamp
 
     package init(
         id: RequestID, person: PersonName, entitlement: EntitlementName, charterVersion: Int64, selector: Selector,
-        capabilities: Set<Capability>, runAs: RunAsName, duration: Duration, reason: String, at: Timestamp
+        capabilities: Set<Capability>, runAs: RunAsName, duration: Duration, reason: String, fields: [String: String] = [:],
+        at: Timestamp
     ) {
         self.id = id
         self.person = person
@@ -27,6 +29,7 @@ package struct RequestTerms: Sendable, Equatable {
         self.runAs = runAs
         self.duration = duration
         self.reason = reason
+        self.fields = fields
         self.at = at
     }
 }

@@ -90,8 +90,25 @@ package struct CivilDate: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
+extension CivilDate {
+    /// The beginning, in UTC, of the month that `time` is in.
+    package static func beginningOfMonth(_ time: Timestamp) -> Timestamp {
+        let date = CivilDate(daysSince1970: time.milliseconds.flooredQuotient(by: 86_400_000))
+        return Timestamp(milliseconds: daysSince1970(year: date.year, month: date.month, day: 1) * 86_400_000)
+    }
+
+    /// The way back: `days_from_civil` of the same source.
+    package static func daysSince1970(year: Int64, month: Int64, day: Int64) -> Int64 {
+        let shifted = month <= 2 ? year - 1 : year
+        let era = shifted.flooredQuotient(by: 400)
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+}
+
 extension Int64 {
-    fileprivate func flooredQuotient(by divisor: Int64) -> Int64 {
+    func flooredQuotient(by divisor: Int64) -> Int64 {
         let quotient = self / divisor
         return self % divisor < 0 ? quotient - 1 : quotient
     }

@@ -15,7 +15,7 @@ struct Presentation {
 
     func request(_ request: StoredRequest) throws -> JSONValue {
         let terms = request.machine.terms
-        let entitlement = directory.charter?.policy.entitlement(terms.entitlement)
+        let entitlement = directory.charter?.policy.entitlement(terms.entitlement, at: terms.at)
         let grant = try database.grant(request.id.sibling() as GrantID)
         return .object([
             "id": .string(request.id.description), "state": .string(request.machine.state.rawValue),
@@ -23,6 +23,7 @@ struct Presentation {
             "entitlement": .string(terms.entitlement.text), "selector": .string(terms.selector.description),
             "capabilities": .array(terms.capabilities.sorted().map { .string($0.rawValue) }),
             "runAs": .string(terms.runAs.text), "duration": .seconds(terms.duration), "reason": .string(terms.reason),
+            "fields": .keyedStrings(terms.fields.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }),
             "createdAt": Self.time(request.createdAt), "decideBefore": Self.time(request.machine.decideBefore),
             "resolvedAt": Self.time(request.resolvedAt),
             "seats": .array((entitlement?.seats ?? []).map(Self.seat)), "votes": .array(request.votes.map(Self.vote)),

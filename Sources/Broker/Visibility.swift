@@ -28,15 +28,32 @@ struct Visibility {
 
     private func holdsSeat(of terms: RequestTerms) -> Bool {
         guard let entitlement = directory.charter?.policy.entitlement(terms.entitlement) else { return false }
-        return entitlement.seats.contains { $0.includes(person) }
+        let policy = directory.charter?.policy
+        return entitlement.seats.contains { $0.of.contains { policy?.mayMean(person, by: $0) ?? false } }
     }
 
     /// Nodes that the person may ask for, or decide about.
     func sees(_ node: Node) -> Bool {
         isAdministrator
             || (directory.charter?.policy.entitlements ?? []).contains { rule in
-                rule.nodes.matches(node) && (rule.isFor(person) || rule.seats.contains { $0.includes(person) })
+                isFor(rule) && rule.nodes.resolved(for: person).matches(node) || decides(rule, on: node)
             }
+    }
+
+    private func isFor(_ rule: Entitlement) -> Bool { mayMean(rule.requesters) }
+
+    /// Where the nodes go by an attribute of the requester, an approver may see those of every requester there is.
+    private func decides(_ rule: Entitlement, on node: Node) -> Bool {
+        guard rule.seats.contains(where: { mayMean($0.of) }) else { return false }
+        guard !rule.nodes.variables.isEmpty else { return rule.nodes.matches(node) }
+        return directory.people.values.contains { requester in
+            requester.name != person.name && rule.isFor(requester) && rule.nodes.resolved(for: requester).matches(node)
+        }
+    }
+
+    private func mayMean(_ principals: [Access.Principal]) -> Bool {
+        guard let policy = directory.charter?.policy else { return false }
+        return principals.contains { policy.mayMean(person, by: $0) }
     }
 
     /// Ending needs no quorum: the holder, whoever may decide such a request, and administrators.

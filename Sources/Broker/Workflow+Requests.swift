@@ -20,7 +20,7 @@ extension Workflow {
         }
         let ask = Entitlement.Ask(
             person: person, selector: terms.selector, capabilities: terms.capabilities, runAs: terms.runAs,
-            duration: terms.duration, reason: terms.reason)
+            duration: terms.duration, reason: terms.reason, fields: terms.fields, at: terms.at)
         let entitlement = try charter.policy.choose(for: ask, wanted: terms.entitlement, in: directory)
         let pending = try database.pendingRequests(of: terms.person)
         if let equal = pending.first(where: { $0.machine.terms.asksTheSame(as: terms) }) { return equal.id }
@@ -35,7 +35,26 @@ extension Workflow {
                 "selector": .string(terms.selector.description), "duration": .seconds(terms.duration),
             ])
         consequences.append(.deadlineSet)
+        if entitlement.autoApproval != nil { try approveAutomatically(terms.id, entitlement) }
         return terms.id
+    }
+
+    /// Approves at once while the month's count lasts; beyond it the seats decide, where there are any.
+    private mutating func approveAutomatically(_ id: RequestID, _ entitlement: Entitlement) throws {
+        var request = try find(id)
+        let version = request.machine.version
+        let spent = try database.automaticApprovals(
+            of: request.machine.terms.person, under: entitlement.name, since: CivilDate.beginningOfMonth(now))
+        let effect: AccessRequest.Effect
+        do throws(Refusal) {
+            effect = try request.machine.apply(.approveAutomatically(spent: spent), in: directory, at: now)
+        } catch {
+            if case .budgetSpent = error, !entitlement.seats.isEmpty { return }
+            throw error
+        }
+        try database.update(request.machine, from: version, at: now)
+        try record("request.approved", request.id, ["automatic": true])
+        if case .ready(let terms) = effect { try makeGrant(terms, of: request) }
     }
 
     /// Counts a vote; the one that fills the last seat makes the grant in the same transaction.
@@ -80,7 +99,8 @@ extension Workflow {
         let rules = try EntitlementInForce(for: request.machine.terms, in: directory)
         let version = grant.machine.version
         try grant.machine.apply(
-            .activate(by: statement.value.person, at: statement.value.at, maximum: rules.maximumDuration), at: now)
+            .activate(by: statement.value.person, at: statement.value.at,
+                maximum: try rules.maximum(from: statement.value.at)), at: now)
         try database.update(grant.machine, from: version, activation: statement, at: now)
         try record(
             "grant.active", grant.id, by: statement.value.person,
@@ -178,7 +198,7 @@ extension RequestTerms {
     fileprivate func asksTheSame(as other: RequestTerms) -> Bool {
         person == other.person && entitlement == other.entitlement && selector == other.selector
             && capabilities == other.capabilities && runAs == other.runAs && duration == other.duration
-            && reason == other.reason && charterVersion == other.charterVersion
+            && reason == other.reason && fields == other.fields && charterVersion == other.charterVersion
     }
 }
 
@@ -188,7 +208,7 @@ extension Session.EndReason {
             switch reason {
             case .expired: .expired
             case .revoked, .policyChanged: .revoked
-            case .released: .released
+            case .released, .once: .released
             case .personDisabled: .personDisabled
             }
     }

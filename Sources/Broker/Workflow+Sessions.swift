@@ -23,6 +23,10 @@ extension Workflow {
         }
         if let notAfter = row.machine.notAfter, now >= notAfter { throw Refusal.grantOver(row.id, .ending, .expired) }
         _ = try evidence.decide(with: roll, at: now)
+        if try EntitlementInForce(for: request.machine.terms, in: directory).isOneShot {
+            let earlier = try database.sessions(of: row.id).filter { $0.machine.endReason != .refused }
+            guard earlier.isEmpty else { throw Refusal.grantUsed(row.id) }
+        }
         let count = try database.unfinishedSessions(of: opening.value.person)
         guard count < Limits.liveSessions else { throw BrokerError.tooManySessions(count) }
         try database.insert(Session(id: opening.id, grant: row.id), opening, at: now)
@@ -141,7 +145,22 @@ extension Workflow {
 
     private mutating func settleGrant(of session: StoredSession) throws {
         var grant = try find(session.machine.grant)
-        try settle(&grant)
+        if grant.machine.state == .active, try isUsedUp(grant) {
+            try endGrant(&grant, .once, by: nil, detail: "")
+        } else {
+            try settle(&grant)
+        }
+    }
+
+    /// Whether it was good for one session, and that is over.
+    private func isUsedUp(_ grant: StoredGrant) throws -> Bool {
+        let request = try find(grant.request)
+        // Where the policy has changed so that the grant gives nothing any more, its own end is near anyway.
+        guard let rules = try? EntitlementInForce(for: request.machine.terms, in: directory), rules.isOneShot else {
+            return false
+        }
+        let real = try database.sessions(of: grant.id).filter { $0.machine.endReason != .refused }
+        return !real.isEmpty && real.allSatisfy { $0.machine.state == .ended }
     }
 
     /// A grant that is ending is over when the last of its sessions is.

@@ -18,6 +18,8 @@ package struct RequestStatement: Statement {
     package let runAs: RunAsName
     package let duration: Duration
     package let reason: String
+    /// What the entitlement wants stated beside the reason.
+    package let fieldValues: [String: String]
     /// The end of the roll that the requester's client knew.
     package let rollNumber: Int64
     package let nonce: String
@@ -25,8 +27,8 @@ package struct RequestStatement: Statement {
 
     package init(
         root: Digest, person: PersonName, entitlement: EntitlementName, charterVersion: Int64, selector: Selector,
-        capabilities: Set<Capability>, runAs: RunAsName, duration: Duration, reason: String, rollNumber: Int64,
-        nonce: String, at: Timestamp
+        capabilities: Set<Capability>, runAs: RunAsName, duration: Duration, reason: String, fieldValues: [String: String] = [:],
+        rollNumber: Int64, nonce: String, at: Timestamp
     ) {
         self.root = root
         self.person = person
@@ -37,6 +39,7 @@ package struct RequestStatement: Statement {
         self.runAs = runAs
         self.duration = duration
         self.reason = reason
+        self.fieldValues = fieldValues
         self.rollNumber = rollNumber
         self.nonce = nonce
         self.at = at
@@ -47,7 +50,8 @@ package struct RequestStatement: Statement {
             "root": .string(root.hex), "person": .string(person.text), "entitlement": .string(entitlement.text),
             "charter": .integer(charterVersion), "selector": .string(selector.description),
             "capabilities": .array(capabilities.sorted().map { .string($0.rawValue) }), "runAs": .string(runAs.text),
-            "duration": .seconds(duration), "reason": .string(reason), "roll": .integer(rollNumber),
+            "duration": .seconds(duration), "reason": .string(reason),
+            "fields": .keyedStrings(fieldValues.map { ($0.key, $0.value) }), "roll": .integer(rollNumber),
             "nonce": .string(nonce), "at": .time(at),
         ]
     }
@@ -69,6 +73,10 @@ package struct RequestStatement: Statement {
         duration = try reader.seconds("duration")
         reason = try reader.string("reason")
         try HumanText.check(reason)
+        fieldValues = Dictionary(
+            try reader.keyedStrings("fields", maximum: ReasonField.maximumCount).map { ($0.key, $0.value) },
+            uniquingKeysWith: { first, _ in first })
+        try ReasonField.check(fieldValues)
         rollNumber = try reader.integer("roll", in: 1...1_000_000_000)
         nonce = try reader.nonce()
         at = try reader.timestamp("at")
@@ -82,7 +90,7 @@ extension Signed<RequestStatement> {
         RequestTerms(
             id: id, person: value.person, entitlement: value.entitlement, charterVersion: value.charterVersion,
             selector: value.selector, capabilities: value.capabilities, runAs: value.runAs, duration: value.duration,
-            reason: value.reason, at: value.at)
+            reason: value.reason, fields: value.fieldValues, at: value.at)
     }
 }
 

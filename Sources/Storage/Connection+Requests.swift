@@ -96,6 +96,17 @@ extension Connection {
         return try RequestID(try row.text("request"))
     }
 
+    /// How many requests were approved without a vote.
+    package func automaticApprovals(of person: PersonName, under entitlement: EntitlementName, since: Timestamp) throws -> Int {
+        let row = try first(
+            """
+            SELECT count(*) AS n FROM request
+            WHERE person = ?1 AND created_at >= ?2 AND entitlement = ?3 AND state = 'approved'
+                AND NOT EXISTS (SELECT 1 FROM vote WHERE vote.request = request.id)
+            """, .text(person.text), .integer(since.milliseconds), .text(entitlement.text))
+        return Int(try row?.integer("n") ?? 0)
+    }
+
     // MARK: Reading
 
     private func storedRequest(_ row: Row) throws -> StoredRequest {

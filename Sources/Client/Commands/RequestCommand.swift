@@ -2,6 +2,7 @@
 
 import Access
 import CommandLineKit
+import Evidence
 import StrictJSON
 
 struct RequestCommand: Command {
@@ -19,8 +20,11 @@ struct RequestCommand: Command {
             .option("reason", "r", value: "TEXT", isRequired: true, help: "What you need it for; approvers read it."),
             .runAs,
             .option("capabilities", value: "A,B", help: "What you will do: shell, exec; all that is allowed if left out."),
+            .option(
+                "field", value: "NAME=VALUE", repeats: true, help: "What the entitlement wants stated beside the reason."),
             .option("entitlement", value: "NAME", help: "Ask under this entitlement instead of the best that fits."),
             .flag("wait", "w", help: "Wait until it is decided."),
+            .flag("dry-run", help: "Only show what would be asked, and who could decide it."),
         ],
         exitStatuses: [.init(3, "The policy refuses it, or with --wait somebody denied it.")],
         examples: [
@@ -31,6 +35,7 @@ struct RequestCommand: Command {
     private let setting: CommandSetting
     private let draft: RequestDraft
     private let waits: Bool
+    private let isDryRun: Bool
 
     init(_ values: ParsedValues) throws(UsageError) {
         setting = CommandSetting(values)
@@ -41,12 +46,21 @@ struct RequestCommand: Command {
         draft.runAs = try values.parsed("as") { text throws(Refusal) in try RunAsName(user: text) }
         draft.capabilities = try values.list("capabilities") { text throws(Refusal) in try Capability(text) }.map { Set($0) }
         draft.entitlement = try values.parsed("entitlement") { text throws(Refusal) in try EntitlementName(text) }
+        for text in values.many("field") {
+            guard let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")), equals > text.startIndex else {
+                throw UsageError(
+                    code: "usage.bad-value", message: "`\(text)` is not a value of `--field`.", hint: "Write NAME=VALUE.")
+            }
+            draft.fields[String(text[..<equals])] = String(text[text.utf8.index(after: equals)...])
+        }
         self.draft = draft
         waits = values.flag("wait")
+        isDryRun = values.flag("dry-run")
     }
 
     func run(in console: Console) throws -> Int32 {
         let requester = try setting.signIn()
+        if isDryRun { return try rehearse(by: requester, in: console) }
         let (complete, answer) = try requester.request(draft)
         let report = RequestReport(complete, answer, by: requester.identity.person, in: requester.directory)
         guard waits else {
@@ -57,6 +71,14 @@ struct RequestCommand: Command {
         let decided = try DecisionWait(console, quiet: setting.json).wait(for: try report.id(), of: requester, from: answer)
         setting.show(decided.json, in: console) { ObjectText.request(decided, now: .now()) }
         return decided.optionalText("state") == AccessRequest.State.approved.rawValue ? 0 : 3
+    }
+
+    private func rehearse(by requester: Operator, in console: Console) throws -> Int32 {
+        try requester.synchronise()
+        let complete = try draft.complete(for: try requester.me(), in: requester.directory, at: .now())
+        let report = RequestReport(complete, Answer(.object([:])), by: requester.identity.person, in: requester.directory)
+        setting.show(report.rehearsal, in: console) { report.rehearsalText }
+        return 0
     }
 }
 
@@ -76,6 +98,38 @@ struct RequestReport {
 
     func text(now: Timestamp) -> String {
         let id = shown(answer.optionalText("id") ?? "?")
+        var fields = what
+        fields.add("decide before", ObjectText.deadline(answer, "decideBefore", now: now))
+        let isApproved = answer.optionalText("state") == AccessRequest.State.approved.rawValue
+        let next = isApproved
+            ? "The policy approves this by itself. Next: `stint shell NODE`."
+            : "Next: they run `stint approve \(id)`; you see the answer with `stint show \(id)`."
+        return "Request \(id): \(shown(answer.optionalText("state") ?? "?"))\n\(fields.text)\(next)\n"
+    }
+
+    /// Everybody who would be told: each once, whatever seats they may fill.
+    private var told: [PersonName] { Set(deciders.flatMap(\.people)).sorted() }
+
+    var rehearsal: JSONValue {
+        .object([
+            "entitlement": .string(complete.entitlement.name.text), "selector": .string(complete.selector.description),
+            "nodes": .names(complete.nodes.map(\.name)), "runAs": .string(complete.runAs.text),
+            "capabilities": .array(complete.capabilities.sorted().map { .string($0.rawValue) }),
+            "duration": .seconds(complete.duration), "told": .names(told),
+            "seats": .array(
+                deciders.map { row in
+                    .object(["count": .integer(Int64(row.seat.count)), "people": .names(row.people)])
+                }),
+        ])
+    }
+
+    var rehearsalText: String {
+        var fields = what
+        if !told.isEmpty { fields.add("would be told", "\(told.count): \(told.map(\.text).joined(separator: ", "))") }
+        return "Nothing was asked. This would be the request:\n\(fields.text)"
+    }
+
+    private var what: FieldList {
         var fields = FieldList()
         fields.add("on", "\(complete.selector): \(ObjectText.names(complete.nodes.map(\.name.text)))")
         fields.add("run as", complete.runAs.text)
@@ -85,12 +139,8 @@ struct RequestReport {
         fields.add("may decide", each: deciders.map { row in
             "\(row.seat.count) of \(row.people.map(\.text).joined(separator: ", "))"
         })
-        fields.add("decide before", ObjectText.deadline(answer, "decideBefore", now: now))
-        return """
-            Request \(id): \(shown(answer.optionalText("state") ?? "?"))
-            \(fields.text)Next: they run `stint approve \(id)`; you see the answer with `stint show \(id)`.
-
-            """
+        if complete.entitlement.autoApproval != nil { fields.add("approved", "by the policy, while this month's count lasts") }
+        return fields
     }
 }
 

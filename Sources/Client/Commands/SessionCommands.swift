@@ -125,7 +125,7 @@ private struct SessionUse {
 
     private func ask(_ user: Operator, _ reason: String, _ console: Console) throws -> GrantView {
         var draft = RequestDraft(selector: try Selector(use.node.text), reason: reason, duration: duration, runAs: use.runAs)
-        let complete = try draft.complete(for: try user.me(), in: user.directory)
+        let complete = try draft.complete(for: try user.me(), in: user.directory, at: .now())
         if !complete.capabilities.contains(use.capability) { draft.capabilities = [use.capability] }
         let (made, answer) = try user.request(draft)
         let report = RequestReport(made, answer, by: user.identity.person, in: user.directory)

@@ -94,6 +94,7 @@ package enum VoteText {
         var fields = FieldList()
         fields.add("requester", terms.person.text)
         fields.add("reason", terms.reason)
+        fields.add("stated", each: terms.fields.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" })
         fields.add("on", terms.selector.description)
         if case .approve(let nodes, let duration) = vote.verdict {
             fields.add("nodes now", each: nodes.sorted().map { name in

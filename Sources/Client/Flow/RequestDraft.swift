@@ -14,6 +14,7 @@ package struct RequestDraft: Sendable, Equatable {
     /// nil: of shell and exec, all that the entitlement allows.
     package var capabilities: Set<Capability>?
     package var entitlement: EntitlementName?
+    package var fields: [String: String] = [:]
 
     package init(
         selector: Selector, reason: String, duration: Duration? = nil, runAs: RunAsName? = nil,
@@ -36,31 +37,36 @@ package struct RequestDraft: Sendable, Equatable {
         package let runAs: RunAsName
         package let duration: Duration
         package let reason: String
+        package let fields: [String: String]
         /// The nodes it is about now.
         package let nodes: [Node]
     }
 
     /// Decides with the function that the broker asks too, so that a refusal comes in the same words.
-    package func complete(for person: Person, in directory: Directory) throws(Refusal) -> Complete {
+    package func complete(for person: Person, in directory: Directory, at now: Timestamp) throws(Refusal) -> Complete {
         guard let charter = directory.charter else { throw .noCharter }
-        let chosen = try choose(for: person, charter.policy, in: directory)
+        let chosen = try choose(for: person, charter.policy, in: directory, at: now)
         let possible: Set<Capability> = [.shell, .exec]
         let ask = Entitlement.Ask(
             person: person, selector: selector, capabilities: capabilities ?? possible.intersection(chosen.capabilities),
-            runAs: runAs, duration: duration ?? min(Policy.Defaults.duration, chosen.maximumDuration), reason: reason)
+            runAs: runAs, duration: duration ?? min(Policy.Defaults.duration, chosen.maximumDuration), reason: reason, fields: fields,
+            at: now)
         if let refusal = chosen.refusal(of: ask, in: directory) { throw refusal }
         guard let user = runAs ?? chosen.runAs.first else { throw .entitlementGone(chosen.name) }
         return Complete(
             entitlement: chosen, charterVersion: charter.version, selector: selector, capabilities: ask.capabilities,
-            runAs: user, duration: ask.duration, reason: reason, nodes: chosen.coveredNodes(of: ask, in: directory))
+            runAs: user, duration: ask.duration, reason: reason, fields: fields,
+            nodes: chosen.coveredNodes(of: ask, in: directory))
     }
 
     /// What is left open asks for the least, so that it decides nothing about which entitlement fits.
-    private func choose(for person: Person, _ policy: Policy, in directory: Directory) throws(Refusal) -> Entitlement {
+    private func choose(for person: Person, _ policy: Policy, in directory: Directory, at now: Timestamp) throws(Refusal)
+        -> Entitlement
+    {
         let least = { (capabilities: Set<Capability>) in
             Entitlement.Ask(
                 person: person, selector: self.selector, capabilities: capabilities, runAs: self.runAs,
-                duration: self.duration ?? .seconds(1), reason: self.reason)
+                duration: self.duration ?? .seconds(1), reason: self.reason, fields: self.fields, at: now)
         }
         if let capabilities { return try policy.choose(for: least(capabilities), wanted: entitlement, in: directory) }
         do throws(Refusal) {
@@ -92,12 +98,12 @@ extension Operator {
     /// Completes a draft, signs it and hands it in.
     package func request(_ draft: RequestDraft) throws -> (complete: RequestDraft.Complete, answer: Answer) {
         try synchronise()
-        let complete = try draft.complete(for: try me(), in: directory)
+        let complete = try draft.complete(for: try me(), in: directory, at: .now())
         let statement = RequestStatement(
             root: identity.root, person: identity.person, entitlement: complete.entitlement.name,
             charterVersion: complete.charterVersion, selector: complete.selector, capabilities: complete.capabilities,
-            runAs: complete.runAs, duration: complete.duration, reason: complete.reason, rollNumber: roll.number,
-            nonce: try Evidence.Random.nonce(), at: .now())
+            runAs: complete.runAs, duration: complete.duration, reason: complete.reason, fieldValues: complete.fields,
+            rollNumber: roll.number, nonce: try Evidence.Random.nonce(), at: .now())
         let signed = try statement.signed(with: key.signing)
         let answer = try ask(signed)
         return (complete, answer)

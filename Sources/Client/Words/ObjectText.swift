@@ -10,6 +10,7 @@ enum ObjectText {
         var fields = FieldList()
         fields.add("requester", answer.optionalText("requester"))
         fields.add("reason", answer.optionalText("reason"))
+        fields.add("stated", each: stated(answer))
         fields.add("on", answer.optionalText("selector"))
         fields.add("nodes", names(answer.texts("nodes")))
         fields.add("run as", answer.optionalText("runAs"))
@@ -23,6 +24,10 @@ enum ObjectText {
         fields.add("votes", each: answer.objects("votes").map { vote($0, now: now) })
         fields.add("grant", answer.optionalText("grant"))
         return title("Request", answer) + fields.text
+    }
+
+    private static func stated(_ answer: Answer) -> [String] {
+        (answer.json["fields"]?.asObject?.members ?? []).map { "\($0.key): \($0.value.asString ?? "")" }
     }
 
     static func grant(_ answer: Answer, now: Timestamp) -> String {
