@@ -53,11 +53,14 @@ package struct Charter: Sendable, Equatable {
     package let version: Int64
     package let administrators: Set<PersonName>
     package let policy: Policy
+    /// The policy as it was signed, with its comments.
+    package let text: String
 
-    package init(version: Int64, administrators: Set<PersonName>, policy: Policy) {
+    package init(version: Int64, administrators: Set<PersonName>, policy: Policy, text: String = "") {
         self.version = version
         self.administrators = administrators
         self.policy = policy
+        self.text = text
     }
 }
 

@@ -8,6 +8,8 @@ package struct DutyRoster: Sendable, Equatable {
     package let name: RosterName
     package let zone: String
     package let people: [PersonName]
+    /// As the policy writes it.
+    package let startText: String
     /// When the first of `people` begins, as shown by the clocks of the zone: seconds since 1970 local.
     private let start: Int64
     private let rule: TimeZoneRule
@@ -22,6 +24,7 @@ package struct DutyRoster: Sendable, Equatable {
         self.people = people
         self.rule = rule
         self.start = start
+        startText = text
     }
 
     /// `nil` before the first turn.

@@ -8,6 +8,8 @@ package struct Windows: Sendable, Equatable {
     package struct Hours: Sendable, Equatable {
         /// 0: Monday.
         package let days: Set<Int64>
+        /// As the policy writes it.
+        package let text: String
         /// Seconds after midnight.
         package let from: Int64
         package let to: Int64
@@ -18,6 +20,7 @@ package struct Windows: Sendable, Equatable {
             let times = words[1].utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
                 .map { ClockTime.seconds(String(Substring($0))) }
             guard times.count == 2, let from = times[0], let to = times[1], from < 86_400 else { throw .windowMalformed(text) }
+            self.text = text
             self.days = days
             self.from = from
             self.to = to <= from ? to + 86_400 : to
@@ -78,6 +81,10 @@ package struct Windows: Sendable, Equatable {
             }
         }
     }
+}
+
+extension Windows: CustomStringConvertible {
+    package var description: String { hours.map(\.text).joined(separator: ", ") + " of " + zone }
 }
 
 enum Weekday {

@@ -55,6 +55,14 @@ package enum ClientProgram {
                 name: "ledger", group: Groups.looking, summary: "List, verify or export what happened",
                 commands: [LedgerListCommand.self, LedgerVerifyCommand.self, LedgerExportCommand.self], standard: LedgerListCommand.self)),
         .command(EvidenceCommand.self), .command(VerifyCommand.self),
+        .command(WhyCommand.self), .command(WhoCanApproveCommand.self),
+        .family(
+            CommandFamily(
+                name: "policy", group: Groups.policy, summary: "Check, test, show or change who may do what",
+                commands: [
+                    PolicyShowCommand.self, PolicyCheckCommand.self, PolicyTestCommand.self, PolicySimulateCommand.self,
+                    PolicyApplyCommand.self,
+                ], standard: PolicyShowCommand.self)),
         .command(JoinCommand.self),
         .family(
             CommandFamily(

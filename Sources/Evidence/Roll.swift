@@ -121,7 +121,7 @@ package struct Roll: Sendable {
             }
             guard !administrators.isEmpty else { throw .policyInvalid("A charter without an administrator is not possible.") }
         }
-        directory.charters.append(Charter(version: statement.version, administrators: administrators, policy: policy))
+        directory.charters.append(Charter(version: statement.version, administrators: administrators, policy: policy, text: statement.policy))
     }
 
     private func checkAdministrator<Value>(of statement: Signed<Value>) throws(EvidenceError) {

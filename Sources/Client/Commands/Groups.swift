@@ -6,5 +6,6 @@ enum Groups {
     static let deciding = "Deciding"
     static let working = "Working"
     static let looking = "Looking"
+    static let policy = "Policy"
     static let enrolling = "People and nodes"
 }

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import StrictJSON
+
+/// What is wrong with a policy for the people and nodes that there are: what no parser can see.
+package struct PolicyReview: Sendable {
+    package struct Finding: Sendable, Equatable {
+        /// A rule that can never work; otherwise one that does nothing today.
+        package let isError: Bool
+        /// With file, line and column.
+        package let message: String
+        package let hint: String?
+    }
+
+    package let policy: Policy
+    package private(set) var findings: [Finding] = []
+    private let document: JSON5Document
+
+    /// - Parameter directory: `nil` where nobody is known: only the text is looked at.
+    /// - Throws: ``PolicyError`` for a text that is no policy.
+    package init(_ text: String, file: String, in directory: Directory?) throws(PolicyError) {
+        policy = try Policy(parsing: text, file: file)
+        do throws(ConfigurationError) {
+            document = try JSON5Document(parsing: Array(text.utf8), file: file)
+        } catch {
+            throw PolicyError(message: error.message, hint: error.hint)
+        }
+        for index in policy.entitlements.indices { look(at: policy.entitlements[index], "entitlements[\(index)]", directory) }
+        guard let directory else { return }
+        for (index, roster) in policy.rosters.enumerated() {
+            for (place, name) in roster.people.enumerated() where directory.people[name]?.isEnabled != true {
+                warn("rosters[\(index)].people[\(place)]", "there is no person `\(name)`, so nobody is on call in that week")
+            }
+        }
+        for (index, rule) in policy.forbid.enumerated() where rule.nodes.variables.isEmpty {
+            if directory.nodes(matching: rule.nodes).isEmpty { warn("forbid[\(index)].nodes", "no node matches `\(rule.nodes)`") }
+        }
+    }
+
+    private mutating func look(at rule: Entitlement, _ path: String, _ directory: Directory?) {
+        if let reserved = rule.capabilities.sorted().first(where: { $0 != .shell && $0 != .exec }) {
+            warn(path + ".capabilities", "`\(reserved.rawValue)` is reserved: nothing can be done with it yet")
+        }
+        guard let directory else { return }
+        let people = directory.people.values.filter(\.isEnabled).sorted { $0.name < $1.name }
+        let requesters = people.filter { person in rule.requesters.contains { policy.mayMean(person, by: $0) } }
+        if requesters.isEmpty { warn(path + ".requesters", "nobody is a requester of `\(rule.name)`", hint: "Invite people into its groups.") }
+        lookForNodes(of: rule, path, requesters, directory)
+        lookAtSeats(of: rule, path, people, requesters)
+    }
+
+    private mutating func lookForNodes(of rule: Entitlement, _ path: String, _ requesters: [Person], _ directory: Directory) {
+        let selectors = rule.nodes.variables.isEmpty ? [rule.nodes] : requesters.map { rule.nodes.resolved(for: $0) }
+        let nodes = directory.nodes.values.filter { node in node.isEnabled && selectors.contains { $0.matches(node) } }
+        if nodes.isEmpty {
+            warn(path + ".nodes", "no node matches `\(rule.nodes)`\(rule.nodes.variables.isEmpty ? "" : " for any requester")")
+            return
+        }
+        guard let user = rule.runAs.first, !requesters.isEmpty else { return }
+        let isAllForbidden = nodes.allSatisfy { node in
+            requesters.allSatisfy { policy.prohibition(of: rule.capabilities, as: user, by: $0, on: node) != nil }
+        }
+        if isAllForbidden { warn(path + ".nodes", "`forbid` takes everything away that `\(rule.name)` gives") }
+    }
+
+    private mutating func lookAtSeats(of rule: Entitlement, _ path: String, _ people: [Person], _ requesters: [Person]) {
+        var isError = false
+        for (index, seat) in rule.seats.enumerated() {
+            let holders = people.filter { person in seat.of.contains { policy.mayMean(person, by: $0) } }
+            guard holders.count < seat.count else { continue }
+            isError = true
+            add(
+                path + ".seats[\(index)]", "it takes \(seat.count) of \(seat.of.map(\.description).joined(separator: ", ")), and there "
+                    + (holders.isEmpty ? "is nobody" : "are \(holders.count)"),
+                hint: "Invite people into those groups, or ask fewer.", isError: true)
+        }
+        guard !isError, !rule.seats.isEmpty, !requesters.isEmpty else { return }
+        let expanded = rule.seats.map { seat in Seat(count: seat.count, of: seat.of.flatMap(everybodyMeant)) }
+        let stuck = requesters.filter { !Quorum(seats: expanded, voters: people, requester: $0.name).isComplete }
+        let names = stuck.map(\.name.text).joined(separator: ", ")
+        if stuck.count == requesters.count {
+            add(
+                path + ".seats", "no request under it could ever be approved: besides the requester too few distinct people hold the seats",
+                hint: "One person fills one seat, and never of the own request.", isError: true)
+        } else if !stuck.isEmpty {
+            warn(path + ".seats", "no request of \(names) could be approved: besides them too few distinct people hold the seats")
+        }
+    }
+
+    private func everybodyMeant(by principal: Principal) -> [Principal] {
+        guard case .roster(let name) = principal else { return [principal] }
+        return policy.roster(name)?.people.map(Principal.person) ?? []
+    }
+
+    private mutating func warn(_ path: String, _ reason: String, hint: String? = nil) {
+        add(path, reason, hint: hint, isError: false)
+    }
+
+    private mutating func add(_ path: String, _ reason: String, hint: String?, isError: Bool) {
+        let located = document.locate(JSONError(.unacceptable(reason: reason, hint: hint), path: path))
+        findings.append(Finding(isError: isError, message: located.message, hint: located.hint))
+    }
+}
