@@ -63,11 +63,13 @@ struct Presentation {
             guard case .approve(let allowed, _) = signed.value.vote.verdict else { continue }
             nodes = nodes.map { $0.intersection(allowed) } ?? allowed
         }
+        // Without votes, the policy approved it: nobody has looked at a list.
+        let agreed = nodes.map { Array($0) } ?? self.nodes(of: terms)
         return .object([
             "id": .string(grant.id.description), "state": .string(grant.machine.state.rawValue),
             "version": .integer(grant.machine.version), "request": .string(grant.request.description),
             "holder": .string(grant.machine.holder.text), "selector": .string(terms.selector.description),
-            "nodes": .names(nodes ?? []), "capabilities": .array(terms.capabilities.sorted().map { .string($0.rawValue) }),
+            "nodes": .names(agreed), "capabilities": .array(terms.capabilities.sorted().map { .string($0.rawValue) }),
             "runAs": .string(terms.runAs.text), "granted": .seconds(grant.machine.granted),
             "activateBefore": Self.time(grant.machine.activateBefore), "notBefore": Self.time(grant.machine.notBefore),
             "notAfter": Self.time(grant.machine.notAfter), "endedAt": Self.time(grant.endedAt),

@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func `what is left out comes from the entitlement that fits best`() throws {
-        let complete = try draft("db-1").complete(for: bob, in: world.roll.directory)
+        let complete = try draft("db-1").complete(for: bob, in: world.roll.directory, at: Timestamp(milliseconds: 1_800_000_000_000))
         #expect(complete.entitlement.name.text == "databases")
         #expect(complete.capabilities == [.shell, .exec])
         #expect(complete.runAs.text == "postgres")
@@ -30,14 +30,14 @@ import Testing
     }
 
     @Test func `an entitlement without shell gives what it allows, and an hour of its four`() throws {
-        let complete = try draft("web-1").complete(for: bob, in: world.roll.directory)
+        let complete = try draft("web-1").complete(for: bob, in: world.roll.directory, at: Timestamp(milliseconds: 1_800_000_000_000))
         #expect(complete.entitlement.name.text == "everything")
         #expect(complete.capabilities == [.exec])
         #expect(complete.duration == .seconds(3600))
     }
 
     @Test func `who may decide are the holders of each seat and never the requester`() throws {
-        let complete = try draft("web-1").complete(for: bob, in: world.roll.directory)
+        let complete = try draft("web-1").complete(for: bob, in: world.roll.directory, at: Timestamp(milliseconds: 1_800_000_000_000))
         let deciders = complete.deciders(besides: bob.name, in: world.roll.directory)
         #expect(deciders.map { $0.people.map(\.text) } == [["carol"], ["alice", "carol"]])
     }
@@ -53,7 +53,7 @@ import Testing
         drafts[6].entitlement = try EntitlementName("unknown")
         let policy = try #require(world.roll.directory.charter?.policy)
         for draft in drafts {
-            let here = #expect(throws: Refusal.self) { _ = try draft.complete(for: bob, in: world.roll.directory) }
+            let here = #expect(throws: Refusal.self) { _ = try draft.complete(for: bob, in: world.roll.directory, at: Timestamp(milliseconds: 1_800_000_000_000)) }
             // As the broker asks: with the values of the signed request.
             let ask = Entitlement.Ask(
                 person: bob, selector: draft.selector, capabilities: draft.capabilities ?? [.shell], runAs: draft.runAs,
@@ -70,15 +70,15 @@ import Testing
     @Test func `somebody without an entitlement is refused, and so is a disabled person`() throws {
         var world = world
         let alice = try world.person("alice")
-        #expect(refusal { _ = try draft("db-1").complete(for: alice, in: world.roll.directory) } == "policy.no-entitlement")
+        #expect(refusal { _ = try draft("db-1").complete(for: alice, in: world.roll.directory, at: Timestamp(milliseconds: 1_800_000_000_000)) } == "policy.no-entitlement")
         try world.disable(person: "bob")
         let bob = try world.person("bob")
-        #expect(refusal { _ = try draft("db-1").complete(for: bob, in: world.roll.directory) } == "person.disabled")
+        #expect(refusal { _ = try draft("db-1").complete(for: bob, in: world.roll.directory, at: Timestamp(milliseconds: 1_800_000_000_000)) } == "person.disabled")
     }
 
     @Test func `a request that nobody could approve is not made`() throws {
         var world = world
         try world.disable(person: "carol")
-        #expect(refusal { _ = try draft("web-1").complete(for: bob, in: world.roll.directory) } == "policy.quorum-impossible")
+        #expect(refusal { _ = try draft("web-1").complete(for: bob, in: world.roll.directory, at: Timestamp(milliseconds: 1_800_000_000_000)) } == "policy.quorum-impossible")
     }
 }

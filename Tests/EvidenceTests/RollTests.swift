@@ -145,7 +145,7 @@ import Testing
         expect(.rollForked(number), from: try next(ours.nextCharter(broker: "other")), on: ours)
         expect(.subjectUnknown(kind: "person", "zoe"), from: try next(ours.nextCharter(administrators: ["anna", "zoe"])), on: ours)
         expect(.policyInvalid("A charter without an administrator is not possible."), from: try next(ours.nextCharter(administrators: [])), on: ours)
-        expect(.policyInvalid("The policy has no entitlement."), from: try next(ours.nextCharter(policy: "{ entitlements: [] }")), on: ours)
+        expect(.policyInvalid("policy:1:17: \"entitlements\": the policy has no entitlement."), from: try next(ours.nextCharter(policy: "{ entitlements: [] }")), on: ours)
         var without = ours
         try without.disable(.person(PersonName("bob")))
         expect(.subjectUnknown(kind: "person", "bob"), from: try next(without.nextCharter(administrators: ["anna", "bob"])), on: without)

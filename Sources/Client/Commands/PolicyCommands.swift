@@ -126,14 +126,14 @@ struct PolicyTestCommand: Command {
 struct PolicyShowCommand: Command {
     static let declaration = CommandDeclaration(
         name: "show", group: Groups.policy, summary: "Print the policy that an administrator signed",
-        parameters: [.option("version", value: "NUMBER", help: "Of this version of the charter; the one in force if left out.")])
+        parameters: [.option("charter", value: "NUMBER", help: "Of this version of the charter; the one in force if left out.")])
 
     private let setting: CommandSetting
     private let version: Int64?
 
     init(_ values: ParsedValues) throws(UsageError) {
         setting = CommandSetting(values)
-        version = try values.integer("version", in: 1...1_000_000)
+        version = try values.integer("charter", in: 1...1_000_000)
     }
 
     func run(in console: Console) throws -> Int32 {

@@ -16,7 +16,7 @@ struct WhyCommand: Command {
             """,
         parameters: [
             .positional("node", value: "NODE", completes: .nodes, help: "The node, or a selector."),
-            .positional("capability", value: "CAPABILITY", .optional, help: "shell if left out, or exec."),
+            .positional("capability", value: "CAPABILITY", .optional, help: "What to do: shell if left out, or exec."),
             .option("as", value: "PERSON", completes: .people, help: "For another person; administrators only."),
             .option("run-as", value: "USER", help: "The user on the node to run as."), .duration,
         ],
