@@ -99,8 +99,8 @@ struct RequestReport {
     func text(now: Timestamp) -> String {
         let id = shown(answer.optionalText("id") ?? "?")
         var fields = what
-        fields.add("decide before", ObjectText.deadline(answer, "decideBefore", now: now))
         let isApproved = answer.optionalText("state") == AccessRequest.State.approved.rawValue
+        if !isApproved { fields.add("decide before", ObjectText.deadline(answer, "decideBefore", now: now)) }
         let next = isApproved
             ? "The policy approves this by itself. Next: `stint shell NODE`."
             : "Next: they run `stint approve \(id)`; you see the answer with `stint show \(id)`."
