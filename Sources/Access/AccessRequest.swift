@@ -68,18 +68,6 @@ package struct AccessRequest: Sendable, Equatable {
         return .none
     }
 
-    private mutating func approveAutomatically(_ spent: Int, in directory: Directory, at now: Timestamp) throws(Refusal) -> Effect {
-        let rules = try EntitlementInForce(for: terms, in: directory)
-        guard now < decideBefore else { throw .decisionDeadlinePassed(terms.id, decideBefore) }
-        guard let allowed = rules.automaticPerMonth, votes.isEmpty else { throw .seatsNotFilled(terms.id, missing: rules.current.seats) }
-        guard spent < allowed else { throw .budgetSpent(terms.entitlement, allowed) }
-        guard case .approved(let grant) = try Approval.judge(terms, votes: [], in: directory) else {
-            throw .seatsNotFilled(terms.id, missing: rules.current.seats)
-        }
-        become(.approved)
-        return .ready(grant)
-    }
-
     private mutating func cast(_ vote: Vote, in directory: Directory, at now: Timestamp) throws(Refusal) -> Effect {
         let rules = try EntitlementInForce(for: terms, in: directory)
         guard now < decideBefore else { throw .decisionDeadlinePassed(terms.id, decideBefore) }
@@ -99,6 +87,18 @@ package struct AccessRequest: Sendable, Equatable {
             become(.approved)
             return .ready(grant)
         }
+    }
+
+    private mutating func approveAutomatically(_ spent: Int, in directory: Directory, at now: Timestamp) throws(Refusal) -> Effect {
+        let rules = try EntitlementInForce(for: terms, in: directory)
+        guard now < decideBefore else { throw .decisionDeadlinePassed(terms.id, decideBefore) }
+        guard let allowed = rules.automaticPerMonth, votes.isEmpty else { throw .seatsNotFilled(terms.id, missing: rules.current.seats) }
+        guard spent < allowed else { throw .budgetSpent(terms.entitlement, allowed) }
+        guard case .approved(let grant) = try Approval.judge(terms, votes: [], in: directory) else {
+            throw .seatsNotFilled(terms.id, missing: rules.current.seats)
+        }
+        become(.approved)
+        return .ready(grant)
     }
 
     /// A vote may narrow and never widen.
