@@ -15,7 +15,7 @@ struct ForgeryTests {
             let request = try await here.request()
             try await here.forge(Forgery.approve(request.id))
             #expect(try await here.grants().contains { $0.id == "g" + request.id.dropFirst() && $0.state == "ready" })
-            try await Forgery.expectRefusal(here, saying: "grant.none-covers")
+            try await Forgery.expectRefusal(here, saying: "request.seats-not-filled")
         }
 
         @Test func `a vote that was copied from another request opens nothing`() async throws {
