@@ -63,7 +63,7 @@ struct ShellTests {
         shell.send("echo now-$((1+1)); sleep 100; echo status-$?\r")
         try await shell.expect("now-2")
         shell.send("\u{3}")
-        try await shell.expect("ready> ", within: .seconds(2))
+        try await shell.expect("ready> ", within: .seconds(30))  // the command sleeps for 100
         shell.send("echo still-$((2+2))\r")
         try await shell.expect("still-4")
         shell.send("exit\r")
