@@ -57,6 +57,7 @@ package struct EntitlementInForce: Sendable {
     private let policies: [Policy]
     private let request: RequestTerms
     private let person: Person
+    var requester: PersonName { person.name }
 
     package var both: [Entitlement] { frozen == current ? [current] : [frozen, current] }
 

@@ -63,6 +63,7 @@ extension Policy {
             for (number, seat) in rule.seats.enumerated() {
                 try Self.check(seat.of, "\(path).seats[\(number)].of", known, reader)
             }
+            try Self.check(rule.watching.by ?? [], "\(path).watching.by", known, reader)
         }
     }
 
@@ -97,6 +98,7 @@ extension Entitlement {
         recording = try reader.choice("recording") ?? recording
         isOneShot = try reader.optionalBool("oneShot") ?? false
         if let windows = try reader.optionalObject("windows") { self.windows = try Windows(windows) }
+        if let watching = try reader.optionalObject("watching") { self.watching = try Watching(watching) }
         try reader.finish()
     }
 

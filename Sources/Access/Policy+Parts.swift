@@ -17,6 +17,19 @@ extension Windows {
     }
 }
 
+extension Watching {
+    init(_ given: ObjectReader) throws(JSONError) {
+        var reader = given
+        self.init(
+            mode: try reader.choice("mode") ?? .open,
+            by: try reader.optionalList("by", maximum: 64) { text throws(Refusal) in try Principal(text) })
+        guard mode != .off || by == nil else {
+            throw reader.unacceptable("by", "nobody may look on where the mode is `off`", hint: "Leave one of them out.")
+        }
+        try reader.finish()
+    }
+}
+
 extension DutyRoster {
     init(_ given: ObjectReader) throws(JSONError) {
         var reader = given

@@ -110,6 +110,7 @@ package struct Entitlement: Sendable, Equatable {
     package var autoApproval: AutoApproval?
     /// The grant is over when its first session is. That a session was there before is known to the broker only.
     package var isOneShot = false
+    package var watching = Watching()
 
     /// Requests that are approved when they are made. The count is known to the broker only; beyond it the seats decide,
     /// where there are any.
@@ -176,6 +177,8 @@ package struct Policy: Sendable, Equatable {
         var resolved = entitlement
         resolved.requesters = entitlement.requesters.map { resolve($0, at: time) }
         resolved.seats = entitlement.seats.map { seat in Seat(count: seat.count, of: seat.of.map { resolve($0, at: time) }) }
+        let watching = entitlement.watching
+        resolved.watching = Watching(mode: watching.mode, by: watching.by?.map { resolve($0, at: time) })
         return resolved
     }
 

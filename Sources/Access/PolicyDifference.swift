@@ -57,7 +57,8 @@ extension Entitlement {
             ("fields", fields.map { "\($0.name): \($0.expectation)\($0.isRequired ? "" : " (optional)")" }.joined(separator: "; ")),
             ("windows", windows?.description ?? ""), ("oneShot", isOneShot ? "yes" : "no"), ("denyThreshold", String(denyThreshold)),
             ("pendingFor", DurationText.format(pendingFor)), ("activateWithin", DurationText.format(activateWithin)),
-            ("lease", DurationText.format(lease)), ("withoutBroker", withoutBroker.rawValue), ("recording", recording.rawValue),
+            ("lease", DurationText.format(lease)), ("detachedFor", DurationText.format(detachedFor)), ("withoutBroker", withoutBroker.rawValue),
+            ("recording", recording.rawValue), ("watching", watching.description),
         ]
     }
 }

@@ -52,6 +52,9 @@ extension Refusal {
         case .budgetSpent(let name, let count): "You have used the \(count) automatic approvals of `\(name)` for this month."
         case .grantUsed(let id): "Grant \(id) is good for one session, and that was opened before."
         case .tooManyNodes(let count): "\(count) nodes are more than one vote may name (\(Vote.maximumNodes))."
+        case .watchingOff(let name): "Entitlement `\(name)` lets nobody look on at its sessions."
+        case .mayNotWatch(let name, let principals):
+            "Only \(principals.map(\.description).joined(separator: ", ")) may look on at sessions under entitlement `\(name)`."
         case .requestResolved(let id, let state): "Request \(id) is already \(state.rawValue)."
         case .requestDenied(let id, let person): "Request \(id) was denied by `\(person)`."
         case .seatsNotFilled(let id, let missing):
@@ -111,6 +114,8 @@ extension Refusal {
         case .runAsNotAllowed(_, _, let allowed): "Allowed: \(allowed.map(\.text).joined(separator: ", "))."
         case .quorumImpossible: "An administrator must invite people into those groups, or change the policy."
         case .tooManyNodes: "Narrow it with --on."
+        case .watchingOff: "Its recording can be read when the session is over."
+        case .mayNotWatch: "Ask an administrator to put you into such a group."
         case .requestResolved: "`stint show` tells what happened; ask anew if you still need it."
         case .seatsNotFilled: "`stint show` lists who may vote."
         case .decisionDeadlinePassed, .activationDeadlinePassed: "Ask anew."

@@ -52,6 +52,8 @@ package enum Refusal: Error, Sendable, Equatable {
     /// Known to the broker only: a session of this one-shot grant was there before.
     case grantUsed(GrantID)
     case tooManyNodes(Int)
+    case watchingOff(EntitlementName)
+    case mayNotWatch(EntitlementName, [Principal])
 
     // A request and its votes
     case requestResolved(RequestID, AccessRequest.State)
@@ -124,6 +126,8 @@ extension Refusal: Explainable {
         case .budgetSpent: "policy.budget-spent"
         case .grantUsed: "grant.used"
         case .tooManyNodes: "vote.too-many-nodes"
+        case .watchingOff: "watch.off"
+        case .mayNotWatch: "watch.not-allowed"
         case .requestResolved: "request.already-resolved"
         case .requestDenied: "request.denied"
         case .seatsNotFilled: "request.seats-not-filled"

@@ -90,6 +90,8 @@ private struct ExplanationText {
                 fields.add("needs", each: holders(of: attempt).map { "\($0.seat.count) of \($0.people.map(\.text).joined(separator: ", "))" })
                 fields.add("at most", DurationText.format(attempt.entitlement.maximumDuration))
                 if let opens = attempt.opens { fields.add("opens", TimeText.deadline(opens, now: now)) }
+                fields.add("watched", words(attempt.entitlement.watching))
+                fields.add("cut off", words(of: attempt.entitlement))
             }
             return "\(attempt.entitlement.name)\n\(fields.text)"
         }.joined()
@@ -106,6 +108,8 @@ private struct ExplanationText {
                         "message": (attempt.refusal?.message).map { .string($0) } ?? .null,
                         "hint": (attempt.refusal?.hint).map { .string($0) } ?? .null,
                         "opens": (attempt.opens?.description).map { .string($0) } ?? .null,
+                        "watching": .string(attempt.entitlement.watching.description),
+                        "withoutBroker": .string(attempt.entitlement.withoutBroker.rawValue),
                         "seats": .array(
                             attempt.refusal == nil
                                 ? holders(of: attempt).map { row in
@@ -114,6 +118,23 @@ private struct ExplanationText {
                     ])
                 }),
         ])
+    }
+
+    private func words(_ watching: Watching) -> String {
+        let watchers = watching.by.map { $0.map(\.description).joined(separator: ", ") } ?? "approvers and administrators"
+        switch watching.mode {
+        case .open: return "\(watchers) may look on; you are told"
+        case .silent: return "\(watchers) may look on, and you are not told"
+        case .off: return "nobody may look on"
+        }
+    }
+
+    /// What a session does when its node no longer hears from the broker.
+    private func words(of entitlement: Entitlement) -> String {
+        switch entitlement.withoutBroker {
+        case .lease: "a session ends \(DurationText.format(entitlement.lease)) after its node lost the broker"
+        case .untilDeadline: "a session goes on to its end without the broker"
+        }
     }
 
     private func holders(of attempt: Explanation.Attempt) -> [(seat: Seat, people: [PersonName])] {
