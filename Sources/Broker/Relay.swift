@@ -8,7 +8,6 @@ import Glibc
 import Posix
 import Protocol
 import Storage
-import StrictJSON
 import Synchronization
 import Transport
 
@@ -28,7 +27,7 @@ package typealias RelayInterference = @Sendable (_ towardsNode: Bool, _ message:
 /// supervisor, and frames flow again once the supervisor has agreed. The supervisor's connection may be replaced too;
 /// the client then attaches anew, because frames on the way are gone.
 final class Relay: @unchecked Sendable {  // what is not locked belongs to the relay's thread
-    private enum Command: Sendable {
+    enum Command: Sendable {
         case end(Session.EndReason, String)
         case tellNode(ControlMessage)
         case takeClient(StreamBox, Signed<AttachStatement>)
@@ -45,30 +44,30 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         case abandoned
     }
 
-    private let id: SessionID
-    private let node: Node
-    private let core: BrokerCore
-    private let interference: RelayInterference?
+    let id: SessionID
+    let node: Node
+    let core: BrokerCore
+    let interference: RelayInterference?
     private let finished: @Sendable () -> Void
     private let commands = Mutex<[Command]>([])
     private let wake: EventCounter
 
-    private var client: WebSocketStream?
-    private var supervisor: WebSocketStream?
-    private var recorder: Recorder?
+    var client: WebSocketStream?
+    var supervisor: WebSocketStream?
+    var recorder: Recorder?
     private var heartbeat: ContinuousClock.Instant = .now
     /// When the node is given up after the session was told to end.
     private var patience: ContinuousClock.Instant?
-    private var hasReceipt = false
+    var hasReceipt = false
     /// The attachment that the supervisor has not answered yet.
-    private var attaching: Signed<AttachStatement>?
+    var attaching: Signed<AttachStatement>?
     /// Whether client and supervisor have agreed on keys: only then does a frame belong to this client.
-    private var isJoined = false
-    private var heardClient: ContinuousClock.Instant = .now
-    private var heardSupervisor: ContinuousClock.Instant = .now
+    var isJoined = false
+    var heardClient: ContinuousClock.Instant = .now
+    var heardSupervisor: ContinuousClock.Instant = .now
 
     /// Bytes that may wait for a slow end before the other end is no longer read: credit keeps it far below.
-    private static let outgoingLimit = 2 * 1024 * 1024
+    static let outgoingLimit = 2 * 1024 * 1024
 
     init(
         _ id: SessionID, node: Node, client: StreamBox?, supervisor: StreamBox, core: BrokerCore,
@@ -101,7 +100,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     /// Ends the session. From any thread.
     func end(_ reason: Session.EndReason, _ detail: String) { command(.end(reason, detail)) }
 
-    private func command(_ command: Command) {
+    func command(_ command: Command) {
         commands.withLock { $0.append(command) }
         wake.signal()
     }
@@ -148,16 +147,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         patience = .now + .seconds(60)
     }
 
-    /// What a supervisor that is back must know: how far the recording is, and an end that it missed.
-    private func welcome(_ session: StoredSession) {
-        acknowledge(always: true)
-        switch session.machine.state {
-        case .ending, .ended: tellEnd(session.machine.endReason ?? .failed, session.detail ?? "")
-        case .opening, .live, .detached: break
-        }
-    }
-
-    private func run() {
+    func run() {
         while supervisor != nil {
             do {
                 try step()
@@ -216,35 +206,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         }
     }
 
-    private func take(_ box: StreamBox, _ attach: Signed<AttachStatement>) {
-        if let earlier = client {
-            // Where it is another process of the same device, it must not come back and take the session again.
-            earlier.enqueue(text: ControlMessage.refused(id, Problem(explaining: BrokerError.takenOver(id))).text)
-            _ = try? earlier.flush()  // it is closed in either case
-            earlier.close()
-        }
-        (client, attaching, isJoined) = (box.stream, attach, false)
-        heardClient = .now
-        acknowledge(always: true)
-        supervisor?.enqueue(text: ControlMessage.attach(attach.source).text)
-    }
-
-    private func replaceSupervisor(_ stream: WebSocketStream) {
-        supervisor?.close()
-        supervisor = stream
-        heardSupervisor = .now
-        loseClient()
-        do {
-            guard let session = try core.readers.perform({ [id] in try $0.session(id) }) else {
-                return tellEnd(.failed, "the session is not known")
-            }
-            welcome(session)
-        } catch {
-            tellEnd(.failed, Problem(explaining: error).message)
-        }
-    }
-
-    private func tellEnd(_ reason: Session.EndReason, _ detail: String) {
+    func tellEnd(_ reason: Session.EndReason, _ detail: String) {
         supervisor?.enqueue(text: ControlMessage.end(id, reason, detail: detail).text)
         patience = patience ?? .now + .seconds(30)
     }
@@ -260,159 +222,14 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         if now >= heardSupervisor + Limits.sessionSilence { dropSupervisor() }
     }
 
-    // MARK: From the client
-
-    private func readClient() {
-        guard let client, (supervisor?.outgoingBytes ?? 0) < Self.outgoingLimit else { return }
-        do {
-            let filled = try client.fill()
-            if case .some = filled { heardClient = .now }
-            while let message = try client.next() {
-                switch message.kind {
-                case .binary where isJoined: message.withPayload(passToNode)
-                case .ping, .pong: break
-                case .binary, .text, .close: return clientLeft()
-                }
-            }
-            if case .ended = filled { clientLeft() }
-        } catch {
-            clientLeft()
-        }
-    }
-
-    /// The client's connection is gone. The session waits for it to come back; a client that wants the end says so in a
-    /// frame to the node.
-    private func clientLeft() {
-        guard client != nil else { return }
-        loseClient()
-        guard !hasReceipt else { return }
-        supervisor?.enqueue(text: ControlMessage.clientLost(id).text)
-        markDetached(lost: "client")
-    }
-
-    private func loseClient() {
-        client?.close()
-        (client, attaching, isJoined) = (nil, nil, false)
-    }
-
-    private func markDetached(lost end: String) {
-        core.write { [id] in try $0.detach(id, lost: end) } completion: { [id] result in
-            if case .failure(let error) = result { Log.error("session \(id): \(error)") }
-        }
-    }
-
-    private func passToNode(_ message: UnsafeRawBufferPointer) {
-        let body = UnsafeRawBufferPointer(rebasing: message.dropLast(Frame.tagLength))
-        // A frame that cannot be read is passed on all the same: the node checks its tag and says what is wrong.
-        switch try? Frame(decoding: body) {
-        case .input(let offset, let bytes): record { try $0.input(bytes, at: offset) }
-        case .resize(let columns, let rows): record { try $0.resize(columns, rows) }
-        case .output, .errorOutput, .credit, .endOfInput, .close, .notice, .end, nil: break
-        }
-        guard let interference else {
-            supervisor?.enqueue(.binary, parts: message)
-            return
-        }
-        for changed in interference(true, Array(message)) { supervisor?.enqueue(.binary, changed) }
-    }
-
-    // MARK: From the node
-
-    private func readSupervisor() {
-        guard let supervisor, (client?.outgoingBytes ?? 0) < Self.outgoingLimit else { return }
-        do {
-            let filled = try supervisor.fill()
-            if case .some = filled { heardSupervisor = .now }
-            while let message = try supervisor.next() {
-                switch message.kind {
-                case .binary: message.withPayload(passToClient)
-                case .text: try take(String(decoding: message.bytes, as: UTF8.self))
-                case .ping, .pong: break
-                case .close: return dropSupervisor()
-                }
-            }
-            if case .ended = filled { dropSupervisor() }
-        } catch {
-            dropSupervisor()
-        }
-    }
-
-    private func passToClient(_ message: UnsafeRawBufferPointer) {
-        let body = UnsafeRawBufferPointer(rebasing: message.dropLast(Frame.tagLength))
-        switch try? Frame(decoding: body) {  // as above: the client checks and says what is wrong
-        case .output(let offset, let bytes): record { try $0.output(bytes, at: offset) }
-        case .errorOutput(let offset, let bytes): record { try $0.errorOutput(bytes, at: offset) }
-        case .input, .resize, .credit, .endOfInput, .close, .notice, .end, nil: break
-        }
-        // A frame of before an attachment is not for the client of after it.
-        guard isJoined else { return }
-        guard let interference else {
-            client?.enqueue(.binary, parts: message)
-            return
-        }
-        for changed in interference(false, Array(message)) { client?.enqueue(.binary, changed) }
-    }
-
-    private func take(_ text: String) throws {
-        switch try ControlMessage(text) {
-        case .receipt(let source):
-            hasReceipt = true
-            ReceiptIntake.store(source, from: node, in: core) { [weak self] id in self?.command(.tellNode(.receiptStored(id))) }
-        case .attached(let source): attached(try Signed(source))
-        case .refused(_, let problem):
-            // The attachment was refused; the session goes on without this client.
-            guard attaching != nil else { return }
-            client?.enqueue(text: ControlMessage.refused(id, problem).text)
-            _ = try client?.flush()
-            clientLeft()
-        default: throw EvidenceError.typeUnexpected("message", expected: "receipt or attached")
-        }
-    }
-
-    /// The supervisor agreed. Its frames from here on are under the new keys.
-    private func attached(_ answer: Signed<AttachedStatement>) {
-        guard let attach = attaching, answer.value.attach == attach.digest else { return }
-        client?.enqueue(text: ControlMessage.attached(answer.source).text)
-        (attaching, isJoined) = (nil, true)
-        core.write { [id] in try $0.attach(id, by: attach) } completion: { [id] result in
-            if case .failure(let error) = result { Log.error("session \(id): \(error)") }
-        }
-    }
-
-    /// Tells the node what it need not keep for the recording any more.
-    private func acknowledge(always: Bool) {
-        guard let recorder, supervisor != nil else { return }
-        do {
-            guard let offsets = try recorder.acknowledge(always: always) else { return }
-            supervisor?.enqueue(text: ControlMessage.recorded(id, offsets).text)
-        } catch {
-            failRecorder(error)
-        }
-    }
-
-    private func record(_ write: (Recorder) throws -> Void) {
-        guard let recorder else { return }
-        do {
-            try write(recorder)
-        } catch {
-            failRecorder(error)
-        }
-    }
-
-    /// Nothing that was not recorded is shown: the session ends here (P6).
-    private func failRecorder(_ error: any Error) {
-        recorder = nil
-        tellEnd(.recorderFailed, Problem(explaining: error).message)
-    }
-
     // MARK: The end
 
-    private func flush() {
+    func flush() {
         do { _ = try client?.flush() } catch { clientLeft() }
         do { _ = try supervisor?.flush() } catch { dropSupervisor() }
     }
 
-    private func dropSupervisor() {
+    func dropSupervisor() {
         supervisor?.close()
         supervisor = nil
     }

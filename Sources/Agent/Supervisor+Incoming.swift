@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: takes what client, broker, agent and kernel say. What is out of order or not for a supervisor ends the session
+// or is ignored; nothing here trusts that the broker passed on what the client sent (P1).
+
+import Access
+import Evidence
+import Posix
+import Protocol
+
+/// What comes to a session: frames of the client, messages of the broker and the agent, signals.
+extension Supervisor {
+    func receive(from link: SessionLink, at now: ContinuousClock.Instant) {
+        do {
+            try link.receive { incoming in
+                deadlines.heardBroker(at: now)
+                keeper.heard(at: now)
+                switch incoming {
+                case .frame(let frame): take(frame, at: now)
+                case .control(let message): take(message, at: now)
+                case .tampered: finish(.tampered, "A frame was not as the client sent it.")
+                case .malformed(let what): finish(.failed, what)
+                }
+            }
+        } catch {
+            lose(AgentError(error).message, at: now)
+        }
+    }
+
+    private func take(_ frame: Frame, at now: ContinuousClock.Instant) {
+        guard case .running = phase, let program else {
+            if case .credit(let stream, let offset) = frame { _ = program?.output(stream)?.acknowledge(offset) }
+            if case .close = frame { delivery.isClientDone = true }
+            return
+        }
+        switch frame {
+        case .input(let offset, let bytes):
+            if !bytes.isEmpty { deadlines.inputArrived(at: now) }
+            agree { try program.input.take(bytes, at: offset, into: program.inputDescriptor) }
+        case .endOfInput(let offset): agree { try program.input.end(at: offset) }
+        case .resize(let columns, let rows): program.resize(columns: columns, rows: rows)
+        case .credit(let stream, let offset):
+            guard program.output(stream)?.acknowledge(offset) == true else {
+                return finish(.failed, "The client acknowledged output that was not sent.")
+            }
+        case .close: finish(.clientClosed, "")
+        case .output, .errorOutput, .notice, .end: finish(.failed, "The client sent a frame that only a node sends.")
+        }
+    }
+
+    func agree(_ body: () throws -> Void) {
+        do {
+            try body()
+        } catch {
+            finish(.failed, "The client sent input out of order, or more than was agreed.")
+        }
+    }
+
+    private func take(_ message: ControlMessage, at now: ContinuousClock.Instant) {
+        switch message {
+        case .time(let time) where SessionDeadlines.isOver(terms.notAfter, byBroker: time): finish(.expired, "By the broker's clock.")
+        case .time: break
+        case .end(let id, let reason, let detail) where id == terms.id: finish(reason.fromBroker, detail)
+        case .receiptStored(let id) where id == terms.id: receiptStored()
+        case .recorded(let id, let offsets) where id == terms.id: recorded(offsets, at: now)
+        case .clientLost(let id) where id == terms.id: clientLost(at: now)
+        case .attach(let statement): attach(statement)
+        case .hello, .refused, .receipt, .ledgerSeen, .ledgerHead, .roll, .open, .accepted, .opening, .end, .receiptStored,
+            .rejoin, .recorded, .clientLost, .attached:
+            Log.warning("\(terms.id): a message that is not for a supervisor was ignored")
+        }
+    }
+
+    /// Lines from the agent.
+    func readControl() {
+        // Nothing, or the folder is gone; the other ways to end are still there.
+        controlText += (try? control.read(maximum: 4096)) ?? []
+        while let end = controlText.firstIndex(of: UInt8(ascii: "\n")) {
+            let line = String(decoding: controlText[..<end], as: UTF8.self)
+            controlText.removeSubrange(...end)
+            do {
+                take(try ControlMessage(line), at: .now)
+            } catch {
+                Log.warning("\(terms.id): \(error.message)")
+            }
+        }
+        if controlText.count > 16 * 1024 { controlText = [] }
+    }
+
+    func takeSignals() throws {
+        while let signal = try signals.next() {
+            switch signal {
+            case .child: collect()
+            case .terminate, .interrupt: finish(.failed, "The supervisor was asked to end (signal \(signal.rawValue)).")
+            case .hangUp, .kill, .continue, .stop, .windowChange: break
+            }
+        }
+    }
+}
