@@ -24,6 +24,7 @@ package enum ClientError: Explainable, Equatable {
     case noCoveringGrant(node: String, capability: String, hint: String)
     case requestEnded(String, state: String)
     case grantNotUsable(String, state: String)
+    case grantElsewhere(String, use: String)
     case nodeGaveUp(String)
     case waitedTooLong(String)
     case connectionClosed
@@ -52,6 +53,7 @@ package enum ClientError: Explainable, Equatable {
         case .noCoveringGrant: "grant.none-covers"
         case .requestEnded: "request.not-approved"
         case .grantNotUsable: "grant.over"
+        case .grantElsewhere: "grant.does-not-cover"
         case .nodeGaveUp: "session.not-opened"
         case .waitedTooLong: "session.timed-out"
         case .connectionClosed: "session.connection-closed"
@@ -83,6 +85,7 @@ package enum ClientError: Explainable, Equatable {
         case .noCoveringGrant(let node, let capability, _): "You have no grant for `\(capability)` on node `\(node)`."
         case .requestEnded(let id, let state): "Request \(id) was not approved: it is \(state)."
         case .grantNotUsable(let id, let state): "Grant \(id) cannot be used: it is \(state)."
+        case .grantElsewhere(let id, let use): "Grant \(id) does not cover \(use)."
         case .nodeGaveUp(let what): what
         case .connectionClosed: "The broker closed the connection before the session was open."
         case .waitedTooLong(let node): "Node `\(node)` did not answer the opening in time."
@@ -110,7 +113,7 @@ package enum ClientError: Explainable, Equatable {
         case .needsConfirmation: "Look at it with `stint show`, then add --yes."
         case .notConfirmed, .nodeGaveUp, .connectionClosed: nil
         case .noCoveringGrant(_, _, let hint): hint
-        case .requestEnded(let id, _), .grantNotUsable(let id, _): "`stint show \(id)` tells what happened."
+        case .requestEnded(let id, _), .grantNotUsable(let id, _), .grantElsewhere(let id, _): "`stint show \(id)` tells what happened."
         case .waitedTooLong: "`stint nodes` tells whether it is connected."
         case .evidenceFails: "Get the file again from where it was written. Where --root was given, compare it with what `stint whoami` shows."
         case .noRecording: "The session may not have begun, or its policy records best effort only."

@@ -62,6 +62,16 @@ import Testing
         #expect(try use().choose(among: [ending], at: Self.now + .seconds(60)) == nil)
     }
 
+    @Test func `a grant that was named is used, or the reason why not is told`() throws {
+        let live = try grant(1, "active", minutes: 1)
+        #expect(try live.checked(for: use(), at: Self.now).id == live.id)
+        #expect(refusal { _ = try live.checked(for: use(.exec), at: Self.now) } == "grant.does-not-cover")
+        #expect(refusal { _ = try live.checked(for: use(runAs: "postgres"), at: Self.now) } == "grant.does-not-cover")
+        #expect(refusal { _ = try live.checked(for: use(), at: Self.now + .seconds(60)) } == "grant.over")
+        let ended = try grant(2, "ended", minutes: 1)
+        #expect(refusal { _ = try ended.checked(for: use(), at: Self.now) } == "grant.over")
+    }
+
     @Test func `a grant that does not belong to its request is refused`() throws {
         let good = try grant(1, "ready").answer.json
         var object = try #require(good.asObject)

@@ -13,6 +13,22 @@ struct ExecTests {
         #expect(outcome.text == "out\n" && outcome.errors == "err\n" && outcome.status == 7)
     }
 
+    @Test func `a command runs under exactly the grant that was named`() async throws {
+        let here = try Installation.here
+        let first = try await here.grant()
+        let request = try await here.request(on: "db-1")
+        let approved: RequestAnswer = try await here.stint(as: "lead", "approve", request.id, "--yes", "--json").decoded()
+        let second = try #require(approved.grant)
+        for grant in [first, second] {
+            try await here.stint(as: "oncall", "exec", "db-1", "--grant", grant, "--", "true").checked()
+            #expect(try await here.sessions(of: grant).count == 1)
+        }
+        try await here.stint(as: "oncall", "done", first).checked()
+        let over = try await here.stint(as: "oncall", "exec", "db-1", "--grant", first, "--", "true")
+        #expect(over.status != 0 && over.errors.contains("cannot be used"))
+        try await here.stint(as: "oncall", "done", second).checked()
+    }
+
     @Test func `arguments arrive as they were given, with no shell in between`() async throws {
         let here = try Installation.here
         _ = try await here.grant()

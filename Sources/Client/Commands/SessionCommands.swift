@@ -18,7 +18,7 @@ struct ShellCommand: Command {
             In the session, ~ at the start of a line is the escape: ~. closes it, ~t tells the time left, ~? explains.
             """,
         parameters: [
-            .positional("node", value: "NODE", completes: .nodes, help: "The node."), .runAs,
+            .positional("node", value: "NODE", completes: .nodes, help: "The node."), .runAs, SessionUse.grantOption,
             .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,
         ],
         exitStatuses: SessionUse.exitStatuses,
@@ -44,7 +44,7 @@ struct ExecCommand: Command {
             command's own, and its exit status is ours.
             """,
         parameters: [
-            .positional("node", value: "NODE", completes: .nodes, help: "The node."), .runAs,
+            .positional("node", value: "NODE", completes: .nodes, help: "The node."), .runAs, SessionUse.grantOption,
             .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,
             .flag("terminal", "t", help: "Give the command a terminal, for programs that need one."),
             .rest("command", value: "CMD", help: "The command and its arguments."),
@@ -80,8 +80,12 @@ private struct SessionUse {
         .init(255, "Stint itself ended the session, or failed in it. Otherwise the remote status, 128 + N for signal N."),
     ]
 
+    static let grantOption = Parameter.option(
+        "grant", value: "ID", completes: .grants, help: "Use exactly this grant of yours, or the one of this request.")
+
     private let setting: CommandSetting
     private let use: GrantUse
+    private let grantID: GrantID?
     private let command: [String]
     private let wantsTerminal: Bool
     private let reason: String?
@@ -92,6 +96,7 @@ private struct SessionUse {
         use = GrantUse(
             node: try values.requiredParsed("node") { text throws(Refusal) in try NodeName(text) }, capability: capability,
             runAs: try values.parsed("as") { text throws(Refusal) in try RunAsName(user: text) })
+        grantID = try values.parsed("grant") { text throws(Refusal) in try GrantID(ofGrantOrRequest: text) }
         self.command = command
         self.wantsTerminal = wantsTerminal
         reason = values.value("reason")
@@ -112,6 +117,7 @@ private struct SessionUse {
         guard user.directory.nodes[use.node]?.isEnabled == true else {
             throw Refusal.noNodeMatches(try Selector(use.node.text))
         }
+        if let grantID { return try user.grant(grantID).checked(for: use, at: .now()) }
         if let found = use.choose(among: try user.grants(), at: .now()) { return found }
         guard let reason else {
             let verb = use.capability == .shell ? "shell" : "exec"
@@ -137,11 +143,7 @@ private struct SessionUse {
             throw ClientError.requestEnded(id.description, state: state)
         }
         try user.synchronise()  // who approved may have joined while we waited
-        let grant = try user.grant(id.sibling())
-        guard grant.covers(use, at: .now()) else {
-            throw ClientError.grantNotUsable(grant.id.description, state: grant.state.rawValue)
-        }
-        return grant
+        return try user.grant(id.sibling()).checked(for: use, at: .now())
     }
 
     private func plan() -> SessionPlan {

@@ -44,6 +44,17 @@ package struct GrantView: Sendable {
         return nodes.contains(use.node.text) && capabilities.contains(use.capability.rawValue)
             && (use.runAs.map { $0.text == runAs } ?? true)
     }
+
+    /// This grant, where a session of this kind could be opened under it.
+    ///
+    /// - Throws: `grant.over` or `grant.does-not-cover`, whichever is the reason.
+    func checked(for use: GrantUse, at now: Timestamp) throws(ClientError) -> GrantView {
+        if covers(use, at: now) { return self }
+        let isOver = (state != .ready && state != .active) || notAfter.map { now >= $0 } ?? false
+        if isOver { throw .grantNotUsable(id.description, state: state.rawValue) }
+        let user = use.runAs.map { " as `\($0.text)`" } ?? ""
+        throw .grantElsewhere(id.description, use: "`\(use.capability.rawValue)` on node `\(use.node)`\(user)")
+    }
 }
 
 /// What a session needs a grant for.
