@@ -142,6 +142,8 @@ package final class AgentService {
         case .roll(let entries): try append(entries)
         case .open(let evidence): try open(evidence)
         case .end(let id, let reason, let detail): end(id, reason, detail)
+        case .grantsOver(let grants):
+            for grant in grants { try gatekeeper.grants.markEnded(grant.request, grant.reason, until: grant.until) }
         case .receiptStored(let id):
             sentReceipts.remove(id)
             try supervisors.receiptStored(id)

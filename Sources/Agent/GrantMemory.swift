@@ -50,29 +50,42 @@ package struct GrantMemory: Sendable {
     }
 
     /// Marks a grant as ended, for good. Agent and supervisors may do it at the same time: it is a file of its own.
-    package func markEnded(_ request: Digest, _ reason: Grant.EndReason) throws {
+    ///
+    /// - Parameter until: from then on the grant's own time closes it, so that the mark need not be kept for ever.
+    package func markEnded(_ request: Digest, _ reason: Grant.EndReason, until: Timestamp) throws {
         let path = endedPath(request)
         guard access(path, F_OK) != 0 else { return }
-        try DurableFile.writeAtomically(Array((reason.rawValue + "\n").utf8), to: path)
+        try DurableFile.writeAtomically(Array("\(reason.rawValue) \(until.milliseconds)\n".utf8), to: path)
     }
 
     /// Forgets grants whose time has been up for long.
     package func clean(at now: Timestamp) throws {
-        for name in try DurableFile.listDirectory(directory) where name.hasSuffix(".json") {
-            guard let digest = Digest(hex: String(name.dropLast(5))), let anchor = try anchor(of: digest),
-                anchor.notAfter + Self.remembrance < now
-            else { continue }
-            try DurableFile.remove(path(digest))
-            try DurableFile.remove(endedPath(digest))
+        for name in try DurableFile.listDirectory(directory) {
+            if let digest = Self.digest(in: name, ".json"), let anchor = try anchor(of: digest) {
+                if anchor.notAfter + Self.remembrance < now { try DurableFile.remove(path(digest)) }
+            } else if let digest = Self.digest(in: name, ".ended"), let until = try ending(of: digest)?.until {
+                if until + Self.remembrance < now { try DurableFile.remove(endedPath(digest)) }
+            }
         }
     }
 
     /// Why a grant has ended for this node; `nil` when it has not.
-    package func endReason(of request: Digest) throws -> Grant.EndReason? {
+    package func endReason(of request: Digest) throws -> Grant.EndReason? { try ending(of: request)?.reason }
+
+    /// A mark that cannot be read ends the grant all the same, and is kept.
+    private func ending(of request: Digest) throws -> (reason: Grant.EndReason, until: Timestamp?)? {
         guard access(endedPath(request), F_OK) == 0 else { return nil }
         let bytes = try DurableFile.read(endedPath(request), maximumBytes: 64)
-        // A reason that cannot be read ends the grant all the same.
-        return Grant.EndReason(rawValue: String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? .revoked
+        let words = bytes.prefix { $0 != UInt8(ascii: "\n") }.split(separator: UInt8(ascii: " "))
+            .map { String(decoding: $0, as: UTF8.self) }
+        let until = words.dropFirst().first.flatMap { Int64($0) }.flatMap {
+            Timestamp.validRange.contains($0) ? Timestamp(milliseconds: $0) : nil
+        }
+        return (words.first.flatMap { Grant.EndReason(rawValue: $0) } ?? .revoked, until)
+    }
+
+    private static func digest(in name: String, _ suffix: String) -> Digest? {
+        name.hasSuffix(suffix) ? Digest(hex: String(name.dropLast(suffix.count))) : nil
     }
 
     private func path(_ request: Digest) -> String { directory + "/" + request.hex + ".json" }

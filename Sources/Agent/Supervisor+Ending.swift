@@ -71,7 +71,7 @@ extension Supervisor {
         end.inputBytes = Int64(clamping: program?.input.consumed ?? 0)
         end.outputBytes = program?.outputBytes ?? 0
         do {
-            if let reason = end.reason.grantEnd { try grants.markEnded(terms.request, reason) }
+            if let reason = end.reason.grantEnd { try grants.markEnded(terms.request, reason, until: terms.notAfter) }
             let receipt = try terms.receipt(of: end, by: identity, key: key, at: .now)
             try folder.save(receipt)
             delivery.receipt = receipt

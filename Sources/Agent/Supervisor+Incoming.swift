@@ -64,8 +64,8 @@ extension Supervisor {
         case .recorded(let id, let offsets) where id == terms.id: recorded(offsets, at: now)
         case .clientLost(let id) where id == terms.id: clientLost(at: now)
         case .attach(let statement): attach(statement)
-        case .hello, .refused, .receipt, .ledgerSeen, .ledgerHead, .roll, .open, .accepted, .opening, .end, .receiptStored,
-            .rejoin, .recorded, .clientLost, .attached:
+        case .hello, .refused, .receipt, .ledgerSeen, .ledgerHead, .roll, .open, .accepted, .opening, .end, .grantsOver,
+            .receiptStored, .rejoin, .recorded, .clientLost, .attached:
             Log.warning("\(terms.id): a message that is not for a supervisor was ignored")
         }
     }

@@ -56,7 +56,7 @@ final class AgentChannel: Sendable {
             }
         case .ledgerSeen(let size): showLedger(after: size)
         case .time: break  // a sign of life
-        case .hello, .roll, .open, .end, .receiptStored, .ledgerHead, .accepted, .opening,
+        case .hello, .roll, .open, .end, .grantsOver, .receiptStored, .ledgerHead, .accepted, .opening,
             .rejoin, .recorded, .clientLost, .attach, .attached:
             throw EvidenceError.typeUnexpected("message", expected: "refused or receipt")
         }
@@ -68,6 +68,7 @@ final class AgentChannel: Sendable {
         socket.send(text: ControlMessage.time(core.clock.now).text)
         seen(version)
         reconcile(sessions)
+        tellGrantsOver()
         heartbeat()
     }
 
@@ -83,6 +84,21 @@ final class AgentChannel: Sendable {
                 guard session.machine.state == .ending || session.machine.state == .ended else { continue }
                 let reason = session.machine.endReason ?? .failed
                 socket.send(text: ControlMessage.end(id, reason, detail: session.detail ?? "").text)
+            }
+        }
+    }
+
+    /// What a node missed while it was away; what it knows already changes nothing there.
+    private func tellGrantsOver() {
+        core.readers.submit { [core, node] database in
+            try database.grantsOverEarly(at: core.clock.now, limit: Limits.grantsOver).compactMap { grant in
+                guard let request = try database.request(grant.request) else { return nil }
+                return request.machine.terms.selector.matches(node) ? GrantOver(grant, from: request) : nil
+            }
+        } completion: { [node, socket] (result: Result<[GrantOver], any Error>) in
+            switch result {
+            case .success(let grants): if !grants.isEmpty { socket.send(text: ControlMessage.grantsOver(grants).text) }
+            case .failure(let error): Log.error("node \(node.name): \(error)")
             }
         }
     }

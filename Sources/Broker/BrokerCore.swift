@@ -119,7 +119,12 @@ final class BrokerCore: Sendable {
     }
 
     private func tell(_ consequence: Consequence) {
-        if case .requestChanged(let id) = consequence { waiters.changed(id) }
+        switch consequence {
+        case .requestChanged(let id): waiters.changed(id)
+        case .grantOver(let over, let selector):
+            for node in roll.current.directory.nodes(matching: selector) { agents.send(.grantsOver([over]), to: node.name) }
+        case .rollGrew, .endSessions, .endSession, .deadlineSet: break
+        }
         for listener in listeners.withLock({ $0 }) { listener(consequence) }
     }
 }

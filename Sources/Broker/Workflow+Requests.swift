@@ -96,6 +96,7 @@ extension Workflow {
         var grant = try find(request.id.sibling() as GrantID)
         if let known = grant.activation, known.digest == statement.digest { return grant.id }
         try checkFresh(statement.value.at)
+        try checkNotEnded(grant.id)
         let rules = try EntitlementInForce(for: request.machine.terms, in: directory)
         let version = grant.machine.version
         try grant.machine.apply(
@@ -170,6 +171,8 @@ extension Workflow {
         try record("grant." + reason.rawValue, grant.id, by: actor, ["reason": .string(detail)])
         try endSessions(of: grant.id, Session.EndReason(reason), detail: endDetail(by: actor, detail))
         try settle(&grant)
+        let request = try find(grant.request)
+        if let over = GrantOver(grant, from: request) { consequences.append(.grantOver(over, request.machine.terms.selector)) }
         consequences += [.requestChanged(grant.request), .deadlineSet]
     }
 

@@ -21,6 +21,7 @@ extension Workflow {
         guard row.machine.state == .active else {
             throw Refusal.grantOver(row.id, row.machine.state, row.machine.endReason)
         }
+        try checkNotEnded(row.id)
         if let notAfter = row.machine.notAfter, now >= notAfter { throw Refusal.grantOver(row.id, .ending, .expired) }
         _ = try evidence.decide(with: roll, at: now)
         if try EntitlementInForce(for: request.machine.terms, in: directory).isOneShot {

@@ -4,6 +4,7 @@
 
 import Access
 import Evidence
+import Protocol
 import Storage
 import StrictJSON
 
@@ -14,6 +15,8 @@ enum Consequence: Sendable, Equatable {
     /// No session of this grant may go on.
     case endSessions(of: GrantID, Session.EndReason, detail: String)
     case endSession(SessionID, Session.EndReason, detail: String)
+    /// The nodes that the grant was for must not open anything under it any more.
+    case grantOver(GrantOver, Selector)
     /// A deadline came into being that may be the nearest.
     case deadlineSet
 }
@@ -76,5 +79,11 @@ struct Workflow {
             throw BrokerError.notFound(kind: "request", RequestID(digest: digest.bytes).description)
         }
         return request
+    }
+
+    /// Who signed an end is believed before the grant's state is.
+    func checkNotEnded(_ id: GrantID) throws {
+        guard let ending = try database.endings(about: id.description).first else { return }
+        throw Refusal.grantOver(id, .ended, ending.value.kind == .release ? .released : .revoked)
     }
 }

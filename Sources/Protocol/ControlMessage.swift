@@ -24,6 +24,8 @@ package enum ControlMessage: Sendable, Equatable {
     /// An opening with all its evidence.
     case open(OpeningEvidence)
     case end(SessionID, Session.EndReason, detail: String)
+    /// Grants that ended before their time: said when one does, and to a node that says hello.
+    case grantsOver([GrantOver])
     case receiptStored(SessionID)
     /// The broker's wall clock: a sign of life, and a limit for a machine whose own clocks stood still.
     case time(Timestamp)
@@ -67,6 +69,7 @@ package enum ControlMessage: Sendable, Equatable {
                     "type": "end", "session": .string(id.description), "reason": .string(reason.rawValue),
                     "detail": .string(detail),
                 ]
+            case .grantsOver(let grants): ["type": "grants-over", "grants": .array(grants.map(\.json))]
             case .receiptStored(let id): ["type": "receipt-stored", "session": .string(id.description)]
             case .time(let at): ["type": "time", "at": .time(at)]
             case .ledgerHead(let news): ["type": "ledger-head", "news": news.json]
@@ -106,6 +109,8 @@ package enum ControlMessage: Sendable, Equatable {
                 let name = try reader.string("reason", maximum: 32)
                 guard let reason = Session.EndReason(rawValue: name) else { throw EvidenceError.typeUnknown(name) }
                 self = .end(try SessionID(try reader.string("session")), reason, detail: try reader.string("detail"))
+            case "grants-over":
+                self = .grantsOver(try reader.array("grants", maximum: Limits.grantsOver).map { try GrantOver($0) })
             case "receipt-stored": self = .receiptStored(try SessionID(try reader.string("session")))
             case "time": self = .time(Timestamp(milliseconds: try reader.integer("at", in: Timestamp.validRange)))
             case "ledger-head": self = .ledgerHead(try LedgerNews(try reader.value("news")))

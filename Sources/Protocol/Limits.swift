@@ -12,6 +12,9 @@ package enum Limits {
     package static let streamCredit = 1024 * 1024
     /// Entries of the roll in one message.
     package static let rollBatch = 200
+
+    /// Grants that ended, in one message.
+    package static let grantsOver = 1000
     /// Rows in one answer to a list.
     package static let listRows = 1000
     /// Longest long poll.

@@ -60,6 +60,17 @@ extension Connection {
         ).map(storedGrant)
     }
 
+    /// Grants that ended although their own time does not close them yet.
+    package func grantsOverEarly(at now: Timestamp, limit: Int) throws -> [StoredGrant] {
+        try query(
+            """
+            SELECT * FROM grant WHERE state IN ('ending', 'ended', 'cancelled')
+                AND coalesce(not_after, activate_before + granted_seconds * 1000) > ?1
+            ORDER BY coalesce(not_after, activate_before + granted_seconds * 1000) LIMIT ?2
+            """, .integer(now.milliseconds), .integer(Int64(limit))
+        ).map(storedGrant)
+    }
+
     package func insert(_ grant: Grant, for request: RequestID, at now: Timestamp) throws {
         try run(
             """

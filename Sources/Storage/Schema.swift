@@ -159,6 +159,8 @@ package enum Schema {
         CREATE INDEX grant_ending ON grant (state) WHERE state = 'ending';
         CREATE INDEX grant_open ON grant (holder, created_at DESC) WHERE state IN ('ready', 'active', 'ending');
         CREATE INDEX grant_by_time ON grant (created_at DESC);
+        CREATE INDEX grant_over_early ON grant (coalesce(not_after, activate_before + granted_seconds * 1000))
+            WHERE state IN ('ending', 'ended', 'cancelled');
 
         CREATE TRIGGER grant_insert BEFORE INSERT ON grant BEGIN
             SELECT RAISE(ABORT, 'a grant begins ready, at version 1') WHERE NEW.state IS NOT 'ready' OR NEW.version IS NOT 1;

@@ -94,15 +94,34 @@ private struct Memory {
     @Test func `a grant that ended is over for good`() throws {
         let memory = try Memory()
         _ = try memory.deadline()
-        try memory.grants.markEnded(memory.request, .revoked)
+        try memory.grants.markEnded(memory.request, .revoked, until: memory.lease.notAfter)
         #expect(refusal { _ = try memory.deadline() } == "grant.over")
         #expect(refusal { _ = try memory.deadline(boot: 7, bootID: "b") } == "grant.over")
     }
 
     @Test func `a grant may be marked as ended before it was seen`() throws {
         let memory = try Memory()
-        try memory.grants.markEnded(memory.request, .released)
+        try memory.grants.markEnded(memory.request, .released, until: memory.lease.notAfter)
         #expect(refusal { _ = try memory.deadline() } == "grant.over")
+    }
+
+    @Test func `a mark that cannot be read ends the grant all the same and is kept`() throws {
+        let memory = try Memory()
+        for text in ["", "\n", "bored 5\n", "revoked\n", "revoked -1\n", "revoked 99999999999999999999\n"] {
+            try DurableFile.writeAtomically(Array(text.utf8), to: memory.directory.path + "/" + memory.request.hex + ".ended")
+            #expect(refusal { _ = try memory.deadline() } == "grant.over", "\(text)")
+        }
+        try memory.grants.clean(at: memory.lease.notAfter + .seconds(365 * 86_400))
+        #expect(refusal { _ = try memory.deadline() } == "grant.over")
+    }
+
+    @Test func `the mark of a grant that was never seen is forgotten 90 days after its time`() throws {
+        let memory = try Memory()
+        try memory.grants.markEnded(memory.request, .revoked, until: memory.lease.notAfter)
+        try memory.grants.clean(at: memory.lease.notAfter + .seconds(90 * 86_400))
+        #expect(refusal { _ = try memory.deadline() } == "grant.over")
+        try memory.grants.clean(at: memory.lease.notAfter + .seconds(90 * 86_400 + 1))
+        #expect(try DurableFile.listDirectory(memory.directory.path).isEmpty)
     }
 
     @Test func `an older version of a lease than one seen is refused`() throws {
@@ -122,7 +141,7 @@ private struct Memory {
     @Test func `an ended grant is remembered for 90 days after its time`() throws {
         let memory = try Memory()
         _ = try memory.deadline()
-        try memory.grants.markEnded(memory.request, .revoked)
+        try memory.grants.markEnded(memory.request, .revoked, until: memory.lease.notAfter)
         try memory.grants.clean(at: memory.lease.notAfter + .seconds(90 * 86_400))
         #expect(refusal { _ = try memory.deadline() } == "grant.over")
         try memory.grants.clean(at: memory.lease.notAfter + .seconds(90 * 86_400 + 1))

@@ -49,18 +49,30 @@ struct ForgeryTests {
             try await Forgery.expectRefusal(here, saying: "does not belong to its request")
         }
 
-        @Test func `a grant that was given back and made active again opens nothing`() async throws {
+        @Test(arguments: [(verb: "done", isUsed: true), ("revoke", true), ("revoke", false)])
+        func `a grant that ended and was set back opens nothing`(verb: String, isUsed: Bool) async throws {
+            let here = try Installation.here
+            let grant = try await here.endedGrant(by: verb, isUsed: isUsed)
+            try await here.forge(Forgery.revive(grant))
+            try await Forgery.expectRefusal(here, saying: "grant.over")
+        }
+
+        @Test(arguments: [(verb: "done", isUsed: true), ("revoke", true), ("revoke", false)])
+        func `the node remembers an end that the database has forgotten`(verb: String, isUsed: Bool) async throws {
+            let here = try Installation.here
+            let grant = try await here.endedGrant(by: verb, isUsed: isUsed)
+            try await here.forge(Forgery.revive(grant) + Forgery.forgetEnding(of: grant))
+            try await Forgery.expectRefusal(here, saying: "grant.over")
+        }
+
+        @Test func `a node that was away when a grant ended is told when it comes back`() async throws {
             let here = try Installation.here
             let grant = try await here.grant()
-            #expect(try await here.exec("true").status == 0)
-            try await here.stint(as: "oncall", "done", grant).checked()
-            try await eventually("the end of the grant") { try await here.show(grant: grant).state == "ended" }
-            try await here.forge(
-                "UPDATE \"grant\" SET state = 'active', ended_at = NULL, end_reason = NULL WHERE id = '\(grant)'")
-            // The node was not told of the end, because no session of the grant lived there any more.
-            await withKnownIssue {
-                try await Forgery.expectRefusal(here, saying: "grant.over")
-            }
+            try await here.stopAgent("db-1")
+            try await here.end(grant, by: "revoke")
+            try await here.startAgent("db-1")
+            try await here.forge(Forgery.revive(grant) + Forgery.forgetEnding(of: grant))
+            try await Forgery.expectRefusal(here, saying: "grant.over")
         }
 
         @Test func `an end that was moved in the database moves no session's`() async throws {
@@ -145,6 +157,15 @@ private enum Forgery {
         """
     }
 
+    static func revive(_ grant: String) -> String {
+        """
+        UPDATE "grant" SET state = iif(activation IS NULL, 'ready', 'active'), ended_at = NULL, end_reason = NULL
+        WHERE id = '\(grant)';
+        """
+    }
+
+    static func forgetEnding(of grant: String) -> String { "DELETE FROM ending WHERE subject = '\(grant)';" }
+
     static func copyVote(from voted: String, to request: String) -> String {
         """
         INSERT INTO vote (request, person, digest, verdict, statement, signatures, at)
@@ -161,5 +182,20 @@ private enum Forgery {
         #expect(outcome.status != 0)
         #expect(outcome.errors.contains(words), "\(outcome.errors)")
         #expect(!FileManager.default.fileExists(atPath: file))
+    }
+}
+
+extension Installation {
+    /// A grant that is over before its time, while no session of it lives.
+    fileprivate func endedGrant(by verb: String, isUsed: Bool) async throws -> String {
+        let grant = try await grant()
+        if isUsed { #expect(try await exec("true").status == 0) }
+        try await end(grant, by: verb)
+        return grant
+    }
+
+    fileprivate func end(_ grant: String, by verb: String) async throws {
+        try await stint(as: verb == "done" ? "oncall" : "admin", verb, grant).checked()
+        try await eventually("the end of the grant") { ["ended", "cancelled"].contains(try await show(grant: grant).state) }
     }
 }

@@ -35,7 +35,8 @@ import Testing
             .refused(id, Problem(status: 403, code: "vote.no-seat", message: "No.")), .receipt(text), .roll([text, text]), .roll([]),
             .open(try evidence()), .end(id, .revoked, detail: "by carl"), .receiptStored(id), .time(Timestamp(milliseconds: 5)),
             .accepted(text), .opening(text), .rejoin(id), .recorded(id, OutputOffsets(output: 7, errorOutput: UInt64(Int64.max))),
-            .clientLost(id), .attach(text), .attached(text),
+            .clientLost(id), .attach(text), .attached(text), .grantsOver([]),
+            .grantsOver([GrantOver(request: try Digest(of: [1]), reason: .revoked, until: Timestamp(milliseconds: 5))]),
         ]
     }
 

@@ -60,6 +60,11 @@ import Testing
             (SELECT 1 FROM session AS s WHERE s.grant = g.id AND s.state <> 'ended') LIMIT ?1
         """,
         "SELECT * FROM grant WHERE holder = ?1 AND state IN ('ready', 'active', 'ending') ORDER BY created_at DESC",
+        """
+        SELECT * FROM grant WHERE state IN ('ending', 'ended', 'cancelled')
+            AND coalesce(not_after, activate_before + granted_seconds * 1000) > ?1
+        ORDER BY coalesce(not_after, activate_before + granted_seconds * 1000) LIMIT ?2
+        """,
         "SELECT * FROM session WHERE grant = ?1 ORDER BY opened_at",
         "SELECT * FROM session WHERE state <> 'ended' AND node = ?1",
         "SELECT count(*) AS n FROM session WHERE state <> 'ended' AND person = ?1",

@@ -121,7 +121,7 @@ package final class FrameChannel {
         switch try ControlMessage(String(decoding: text, as: UTF8.self)) {
         case .end(_, let reason, let detail): brokerEnd = (reason, detail)
         case .refused(_, let problem): brokerEnd = (.refused, problem.message)
-        case .time, .accepted, .hello, .receipt, .roll, .open, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
+        case .time, .accepted, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
             .recorded, .clientLost, .attach, .attached:
             break
         }

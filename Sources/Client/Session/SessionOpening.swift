@@ -101,7 +101,7 @@ extension Operator {
         case .refused(_, let problem): throw problem
         case .end(_, let reason, let detail):
             throw ClientError.nodeGaveUp(EndingWords.sentence(id, reason, detail: detail))
-        case .time, .hello, .receipt, .roll, .open, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
+        case .time, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
             .recorded, .clientLost, .attach, .attached:
             return nil
         }

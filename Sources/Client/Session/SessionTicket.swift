@@ -91,7 +91,7 @@ package struct SessionTicket: Sendable {
         case .refused(_, let problem): throw problem
         case .end(_, let reason, let detail):
             throw ClientError.nodeGaveUp(EndingWords.sentence(id, reason, detail: detail))
-        case .time, .hello, .receipt, .roll, .open, .receiptStored, .ledgerSeen, .ledgerHead, .accepted, .opening, .rejoin,
+        case .time, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .accepted, .opening, .rejoin,
             .recorded, .clientLost, .attach:
             return nil
         }
