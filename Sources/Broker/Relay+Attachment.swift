@@ -10,6 +10,7 @@ import Transport
 /// Connections that are lost and replaced while the session goes on.
 extension Relay {
     func take(_ box: StreamBox, _ attach: Signed<AttachStatement>) {
+        if isUnrecorded { return box.stream.close() }
         if let earlier = client {
             // Where it is another process of the same device, it must not come back and take the session again.
             earlier.enqueue(text: ControlMessage.refused(id, Problem(explaining: BrokerError.takenOver(id))).text)
@@ -47,7 +48,7 @@ extension Relay {
         markDetached(lost: "client")
     }
 
-    private func loseClient() {
+    func loseClient() {
         client?.close()
         (client, attaching, isJoined) = (nil, nil, false)
     }

@@ -34,6 +34,7 @@ extension Relay {
         case .resize(let columns, let rows): record { try $0.resize(columns, rows) }
         case .output, .errorOutput, .credit, .endOfInput, .close, .notice, .end, nil: break
         }
+        guard !isUnrecorded else { return }
         guard let interference else {
             supervisor?.enqueue(.binary, parts: message)
             return
@@ -68,7 +69,7 @@ extension Relay {
         case .input, .resize, .credit, .endOfInput, .close, .notice, .end, nil: break
         }
         // A frame of before an attachment is not for the client of after it.
-        guard isJoined else { return }
+        guard isJoined, !isUnrecorded else { return }
         guard let interference else {
             client?.enqueue(.binary, parts: message)
             return
@@ -112,9 +113,19 @@ extension Relay {
         }
     }
 
-    /// Nothing that was not recorded is shown: the session ends here (P6).
+    /// Nothing that was not recorded is shown or typed: from here on no frame passes, and the session ends (P6).
     private func failRecorder(_ error: any Error) {
-        recorder = nil
-        tellEnd(.recorderFailed, Problem(explaining: error).message)
+        let detail = Problem(explaining: error).message
+        (recorder, isUnrecorded) = (nil, true)
+        client?.enqueue(text: ControlMessage.end(id, .recorderFailed, detail: detail).text)
+        tellEnd(.recorderFailed, detail)
+    }
+
+    /// Frames are missing from here on, so the client has nothing to wait for.
+    func dismissUnrecorded() {
+        guard isUnrecorded, let client else { return }
+        client.enqueueClose(1000)
+        flushLast(client)
+        loseClient()
     }
 }

@@ -63,6 +63,8 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     var attaching: Signed<AttachStatement>?
     /// Whether client and supervisor have agreed on keys: only then does a frame belong to this client.
     var isJoined = false
+    /// Whether the recorder has failed.
+    var isUnrecorded = false
     var heardClient: ContinuousClock.Instant = .now
     var heardSupervisor: ContinuousClock.Instant = .now
 
@@ -168,6 +170,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         readClient()
         readSupervisor()
         acknowledge(always: false)
+        dismissUnrecorded()
         flush()
         if let patience, .now >= patience { dropSupervisor() }
     }
@@ -256,7 +259,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     }
 
     /// The last bytes are for the operator: they get up to five seconds.
-    private func flushLast(_ client: WebSocketStream) {
+    func flushLast(_ client: WebSocketStream) {
         let limit = ContinuousClock.Instant.now + .seconds(5)
         while ContinuousClock.Instant.now < limit {
             do {

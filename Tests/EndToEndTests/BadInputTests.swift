@@ -185,6 +185,44 @@ struct BadInputTests {
         }
     }
 
+    @Test func `a recording that cannot be written ends its session, and nothing is shown that is not in it`() async throws {
+        guard Programs.isRoot else { return }  // only root can make a small disk
+        try await Installation.with { here in
+            let grant = try await here.grant()
+            try await here.stopBroker()
+            let disk = try await SmallDisk(here)
+            do {
+                try await here.startBroker()
+                try await here.awaitNode()
+                // The disk has four mebibytes.
+                let outcome = try await here.exec("sh", "-c", "yes | head -c 16777216; sleep 60")
+                #expect(outcome.status == 255)
+                #expect(outcome.errors.contains("could not be recorded any more") && outcome.errors.contains("No space left"), "\(outcome.errors)")
+                let id = try #require(try await here.sessions(of: grant).first?.id)
+                let path = "\(here.brokerHome)/recordings/\(id).cast"
+                let text = try String(contentsOfFile: path, encoding: .utf8)
+                // The last line may be torn.
+                let whole = text.prefix(through: try #require(text.lastIndex(of: "\n")))
+                let recorded = try Asciicast(String(whole)).output.utf8.count
+                let shown = outcome.output.count
+                #expect(shown <= recorded && shown > 65_536, "\(shown) bytes shown, \(recorded) recorded")
+                // Room for the receipt.
+                try FileManager.default.removeItem(atPath: path)
+                let session = try await eventually("the receipt") {
+                    let session = try await here.show(session: id)
+                    return session.state == "ended" ? session : nil
+                }
+                #expect(session.endReason == "recorder-failed" && session.receipt?.left == 0)
+                try await here.stopBroker()
+                try await disk.remove()
+            } catch {
+                try? await here.stopBroker()
+                try await disk.remove()
+                throw error
+            }
+        }
+    }
+
     // MARK: -
 
     private func newBroker(in here: Installation, _ name: String, at address: String) async throws -> (home: String, token: String) {

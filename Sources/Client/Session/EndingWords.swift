@@ -26,7 +26,8 @@ package enum EndingWords {
     }
 
     package static func sentence(_ id: SessionID, _ reason: Session.EndReason, detail: String) -> String {
-        let more = detail.isEmpty ? "" : " (\(DisplayText.escaped(detail)))"
+        let clause = detail.hasSuffix(".") ? String(detail.dropLast()) : detail
+        let more = clause.isEmpty ? "" : " (\(DisplayText.escaped(clause)))"
         return "Session \(id) ended: \(words(reason))\(more)."
     }
 
