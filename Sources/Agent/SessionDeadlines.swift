@@ -87,7 +87,7 @@ package struct SessionDeadlines: Sendable {
         }
         if let idleWarning, now >= idleWarning {
             hasWarnedOfIdleness = true
-            return .notice(.idle, in: Policy.Defaults.idleWarning)
+            return .notice(.idle, in: idleNotice)
         }
         return nil
     }
@@ -105,9 +105,11 @@ package struct SessionDeadlines: Sendable {
     private func lastDueWarning(at now: Instant) -> Duration? { warnings.last { now >= end - $0 } }
 
     private var idleWarning: Instant? {
-        guard !hasWarnedOfIdleness, idleLimit > Policy.Defaults.idleWarning else { return nil }
-        return lastActivity + (idleLimit - Policy.Defaults.idleWarning)
+        hasWarnedOfIdleness ? nil : lastActivity + (idleLimit - idleNotice)
     }
+
+    /// How long before the idle end the operator is warned: with a short limit, half of it.
+    private var idleNotice: Duration { min(Policy.Defaults.idleWarning, idleLimit / 2) }
 
     private var firstWarning: Instant? {
         let ofEnd = warnings.first.map { end - $0 }
@@ -122,9 +124,10 @@ extension SessionDeadlines.Event {
     /// - Parameter now: the wall clock; people read it, and nothing hangs on it.
     package func text(grant: GrantID, at now: Timestamp) -> String {
         guard case .notice(let reason, let left) = self else { return "" }
-        let minutes = left.wholeSeconds / 60
+        let (minutes, seconds) = (left.wholeSeconds / 60, left.wholeSeconds)
         let clock = (now + left).description.utf8.dropFirst(11).prefix(8)
-        let time = "in \(minutes) minute\(minutes == 1 ? "" : "s") (\(String(decoding: clock, as: UTF8.self)) UTC)"
+        let amount = minutes > 0 ? "\(minutes) minute\(minutes == 1 ? "" : "s")" : "\(seconds) second\(seconds == 1 ? "" : "s")"
+        let time = "in \(amount) (\(String(decoding: clock, as: UTF8.self)) UTC)"
         return switch reason {
         case .idle: "This session ends \(time), because it is idle. Type something to keep it."
         case .expired: "This session ends \(time), when grant \(grant) expires."

@@ -105,9 +105,10 @@ private func events(of deadlines: inout SessionDeadlines, at seconds: Int) -> [S
         #expect(events(of: &deadlines, at: 1700) == [.notice(.idle, in: .seconds(60))])
     }
 
-    @Test func `an idle limit of a minute comes without a warning`() {
+    @Test func `with an idle limit of a minute the warning comes half a minute before`() {
         var deadlines = deadlines(idle: .seconds(60))
-        #expect(events(of: &deadlines, at: 59) == [])
+        #expect(events(of: &deadlines, at: 29).isEmpty)
+        #expect(events(of: &deadlines, at: 30) == [.notice(.idle, in: .seconds(30))])
         #expect(events(of: &deadlines, at: 60) == [.end(.idle)])
     }
 
@@ -116,6 +117,8 @@ private func events(of deadlines: inout SessionDeadlines, at seconds: Int) -> [S
         let grant = try GrantID("g-7k2p9x")
         let expiry = SessionDeadlines.Event.notice(.expired, in: .seconds(300)).text(grant: grant, at: now)
         #expect(expiry == "This session ends in 5 minutes (08:05:00 UTC), when grant g-7k2p9x expires.")
+        let soon = SessionDeadlines.Event.notice(.idle, in: .seconds(30)).text(grant: grant, at: now)
+        #expect(soon == "This session ends in 30 seconds (08:00:30 UTC), because it is idle. Type something to keep it.")
         let idle = SessionDeadlines.Event.notice(.idle, in: .seconds(60)).text(grant: grant, at: now)
         #expect(idle == "This session ends in 1 minute (08:01:00 UTC), because it is idle. Type something to keep it.")
     }

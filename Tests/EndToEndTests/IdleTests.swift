@@ -25,6 +25,7 @@ struct IdleTests {
                 }
                 try await Task.sleep(for: .milliseconds(500))
             }
+            try await idle.expect("because it is idle")
             try await expectIdleEnd(of: idle, at: start + Self.limit)
             #expect(used.process.isRunning)
             try await expectIdleEnd(of: used, at: try #require(key) + Self.limit)
