@@ -30,7 +30,11 @@ extension BrokerCore {
         return GrantEvidence(
             roll: try BrokerDatabase.roll(database).entries, request: request.statement, votes: request.votes,
             activation: try database.grant(id)?.activation, endings: try subjects.flatMap { try database.endings(about: $0) },
-            sessions: sessions.map { .init(opening: $0.opening, acceptance: $0.acceptance, receipt: $0.receipt) },
+            sessions: try sessions.map { session in
+                .init(
+                    opening: session.opening, acceptance: session.acceptance, receipt: session.receipt,
+                    recording: try database.recording(session.id)?.end)
+            },
             entries: entries.sorted { $0.entry.number < $1.entry.number }, head: try heads.head(of: database)
         ).json
     }

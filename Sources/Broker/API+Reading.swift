@@ -160,8 +160,7 @@ extension API {
     private func sessionObject(_ session: StoredSession, in database: Connection) throws -> JSONValue {
         // A recording that is not there is shown as not there.
         let exists = (try? PrivateFile.check(core.home.recording(of: session.id))) != nil
-        let isWhole = exists ? try database.hasRecordingEnd(session.id.description) : false
-        return Presentation.session(session, hasRecording: exists, isWhole: isWhole)
+        return Presentation.session(session, hasRecording: exists, try database.recording(session.id))
     }
 
     func showSession(_ call: Call, _ id: SessionID) throws {

@@ -21,6 +21,8 @@ final class BrokerCore: Sendable {
     let key: SigningKey
     let heads: LedgerHeads
     let recordings: RecordingKeeper
+    let indexer: SearchIndexer
+    let searchReaders: ReaderPool
     let agents = AgentRegistry()
     let waiters = Waiters()
     let loop: EventLoop
@@ -30,7 +32,7 @@ final class BrokerCore: Sendable {
     init(
         home: BrokerHome, writer: Writer, readers: ReaderPool, clock: BrokerClock, roll: RollBox, founding: Founding,
         key: SigningKey, loop: EventLoop
-    ) throws(SystemError) {
+    ) throws {
         self.home = home
         self.writer = writer
         self.readers = readers
@@ -40,18 +42,9 @@ final class BrokerCore: Sendable {
         self.key = key
         heads = LedgerHeads(key, roll, clock)
         recordings = try RecordingKeeper(home)
+        indexer = try SearchIndexer(home, readers)
+        searchReaders = try ReaderPool(path: home.searchIndex, count: 1)
         self.loop = loop
-    }
-
-    /// Writes down what each recording was when it was whole.
-    func keepRecordings() throws(SystemError) {
-        try recordings.start { [weak self] id, digest, size in
-            self?.write { workflow in
-                try workflow.record("recording.ended", id, ["digest": .string(digest), "bytes": .integer(size)])
-            } completion: { result in
-                if case .failure(let error) = result { Log.error("session \(id): the recording has no end: \(error)") }
-            }
-        }
     }
 
     func onConsequence(_ listener: @escaping @Sendable (Consequence) -> Void) { listeners.withLock { $0.append(listener) } }

@@ -18,6 +18,8 @@ package struct BrokerHome: Sendable {
     var policy: String { path + "/policy.json5" }
     var database: String { path + "/stint.db" }
     var recordings: String { path + "/recordings" }
+    /// The words of the recordings; made again when it is not there.
+    var searchIndex: String { path + "/search.db" }
     var lockPath: String { path + "/serve.lock" }
     /// The address that `stintd serve` listens on now, for scripts.
     package var address: String { path + "/address" }

@@ -42,6 +42,7 @@ package final class BrokerServer: Sendable {
         server = HTTPServer(loop, context: try TLSContext(serverWith: identity), handler: API(core, hub))
         try core.settleAfterRestart()
         try core.keepRecordings()
+        try core.indexer.start()
         self.endpoint = try server.listen(endpoint ?? Endpoint(founding.address))
         sweeper = try SweeperThread(core)
         try DurableFile.writeAtomically(Array("\(self.endpoint)\n".utf8), to: home.address)
@@ -53,6 +54,8 @@ package final class BrokerServer: Sendable {
         core.loop.run()
         sweeper.stop()
         core.recordings.stop()
+        core.indexer.stop()
+        core.searchReaders.stop()
         core.readers.stop()
         core.writer.stop()
     }

@@ -80,7 +80,7 @@ struct Presentation {
         ])
     }
 
-    static func session(_ session: StoredSession, hasRecording: Bool, isWhole: Bool) -> JSONValue {
+    static func session(_ session: StoredSession, hasRecording: Bool, _ recording: StoredRecording?) -> JSONValue {
         let opening = session.opening.value
         return .object([
             "id": .string(session.id.description), "state": .string(session.machine.state.rawValue),
@@ -93,7 +93,9 @@ struct Presentation {
             "detail": session.detail.map { .string($0) } ?? .null, "confirmed": .bool(session.isConfirmed),
             "opening": session.opening.source.json,
             "recording": .bool(hasRecording),
-            "recordingWhole": .bool(isWhole), "receipt": session.receipt.map(receipt) ?? .null,
+            "recordingState": (recording?.state.rawValue).map { .string($0) } ?? .null,
+            "recordingWhole": .bool(recording?.state == .whole),
+            "recordingMissing": (recording?.end?.value.missing).map { .integer($0) } ?? .null, "receipt": session.receipt.map(receipt) ?? .null,
         ])
     }
 

@@ -19,6 +19,7 @@ final class Recorder {
     private enum Source: Int { case output = 0, errorOutput, input }
 
     private let file: AppendFile
+    private var chain: RecordingChain
     private var writer: AsciicastWriter
     /// For the standard error alone: a character that is not whole belongs to one stream.
     private var errorWriter: AsciicastWriter
@@ -37,9 +38,13 @@ final class Recorder {
     /// Bytes of each stream of a command without a terminal that are recorded (DESIGN 7).
     static let streamLimit = 64 * 1024 * 1024
 
+    /// Bytes of the file after which a chunk ends in any case: so much is read again when a recording goes on.
+    private static let chunk: Int64 = 1024 * 1024
+
     /// Begins the recording of a session.
     init(_ path: String, _ opening: OpeningStatement, _ id: SessionID, at now: Timestamp) throws {
         file = try AppendFile(path)
+        chain = try RecordingChain()
         isTerminal = opening.terminal != nil
         zero = .now
         writer = AsciicastWriter()
@@ -52,7 +57,7 @@ final class Recorder {
         if !opening.command.isEmpty {
             lines += writer.marker("command: " + opening.command.joined(separator: " "), at: .zero)
         }
-        try file.append(lines + position())
+        try store(lines + position())
         try file.synchronise()
     }
 
@@ -63,6 +68,7 @@ final class Recorder {
         guard let timestamp = end.timestamp else { throw BrokerError.recorderFailed("its beginning is damaged") }
         file = try AppendFile(path)
         if try file.size != end.size { try file.cut(to: end.size) }
+        chain = try end.chain(of: path, upTo: end.size)
         let elapsed = max(end.time, .milliseconds(now.milliseconds - timestamp * 1000))
         zero = .now - elapsed
         writer = AsciicastWriter(continuingAt: end.time)
@@ -71,7 +77,7 @@ final class Recorder {
         streams = [end.output, end.errorOutput, end.input].map { total in
             Stream(recorded: min(Int(clamping: total), limit), total: Int(clamping: total))
         }
-        try file.append(writer.marker("the connection to the node was lost until here", at: elapsed) + position())
+        try store(writer.marker("the connection to the node was lost until here", at: elapsed) + position())
     }
 
     private var elapsed: Duration { .now - zero }
@@ -99,7 +105,12 @@ final class Recorder {
     }
 
     /// One write: of a command, the position is there exactly when what it counts is.
-    private func append(_ lines: [UInt8]) throws { try file.append(isTerminal ? lines : lines + position()) }
+    private func append(_ lines: [UInt8]) throws { try store(isTerminal ? lines : lines + position()) }
+
+    private func store(_ lines: [UInt8]) throws {
+        try file.append(lines)
+        try chain.add(lines)
+    }
 
     /// Counts `bytes` and returns what of them is new and to be recorded.
     private func recordable(_ bytes: UnsafeRawBufferPointer, at offset: UInt64, of source: Source) throws -> [UInt8] {
@@ -123,9 +134,18 @@ final class Recorder {
             errorOutput: UInt64(streams[1].total - errorWriter.carriedOutput))
     }
 
-    private func position() -> [UInt8] {
-        let input = UInt64(streams[2].total - writer.carriedInput)
-        return writer.position([written.output, written.errorOutput, input], at: elapsed)
+    private func position() -> [UInt8] { writer.position(positions, at: elapsed) }
+
+    private var positions: [UInt64] {
+        [written.output, written.errorOutput, UInt64(streams[2].total - writer.carriedInput)]
+    }
+
+    /// Ends a chunk, and puts it on disk with its seal. What comes behind a seal was written when the seal was on disk.
+    private func seal() throws {
+        var seal = try chain.seal()
+        seal.streams = positions
+        try store(writer.seal(seal.text, at: elapsed))
+        try file.synchronise()
     }
 
     /// Puts on disk what is not, if it is worth it.
@@ -137,10 +157,9 @@ final class Recorder {
         let step = UInt64((isTerminal ? Limits.terminalCredit : Limits.streamCredit) / 4)
         guard
             always || written.output - acknowledged.output >= step
-                || written.errorOutput - acknowledged.errorOutput >= step
+                || written.errorOutput - acknowledged.errorOutput >= step || chain.size - chain.start >= Self.chunk
         else { return nil }
-        try file.append(position())
-        try file.synchronise()
+        try seal()
         acknowledged = written
         return written
     }
@@ -154,15 +173,15 @@ final class Recorder {
         }
     }
 
-    /// Writes what was held back, and puts everything on disk.
+    /// Writes what was held back, and puts everything on disk. The seal says that nothing waits any more.
     func finish() {
         do {
             try append(writer.finish(at: elapsed) + errorWriter.finish(at: elapsed))
             for (name, stream) in zip(["output", "error output", "input"], streams) where stream.total > stream.recorded {
                 let text = "\(name): \(stream.total) bytes, the first \(stream.recorded) recorded"
-                try file.append(writer.marker(text, at: elapsed))
+                try store(writer.marker(text, at: elapsed))
             }
-            try file.synchronise()
+            try seal()
         } catch {
             Log.error("a recording could not be finished: \(error)")
         }

@@ -2,14 +2,19 @@
 // SECURITY: where a recording goes on after its writer was killed. What the node was told to be recorded is never cut off;
 // what is cut off was never shown, or the node still has it (P4).
 
-import Glibc
+import Evidence
 import Posix
 import Terminal
 
 /// The end of a recording as a crash may have left it: up to where it is whole, and how much of each stream is in it.
+///
+/// Only what follows the last seal that holds is read, and the chunk before it: what comes behind a seal was written when
+/// the seal was on disk.
 struct RecordingEnd: Equatable {
     /// The bytes of the file that count.
     private(set) var size: Int64 = 0
+    /// The bytes up to the last line that is whole; it may be a line that does not count, because what it says comes again.
+    private(set) var lines: Int64 = 0
     private(set) var output: UInt64 = 0
     private(set) var errorOutput: UInt64 = 0
     private(set) var input: UInt64 = 0
@@ -17,6 +22,8 @@ struct RecordingEnd: Equatable {
     private(set) var timestamp: Int64?
     /// The time of the last event.
     private(set) var time: Duration = .zero
+    /// The last seal that holds.
+    private(set) var seal: RecordingSeal?
 
     private let isTerminal: Bool
     private var reader = AsciicastReader()
@@ -28,19 +35,37 @@ struct RecordingEnd: Equatable {
 
     private static let chunk = 256 * 1024
 
-    /// Reads a recording from its beginning.
+    /// Reads the end of a recording.
     ///
-    /// - Parameter isTerminal: then every event of output counts. Otherwise only the positions (`p`) tell the streams
-    ///   apart, and what follows the last one does not count.
+    /// - Parameter isTerminal: then every event of output counts. Otherwise only the positions (`p` and the seals) tell the
+    ///   streams apart, and what follows the last one does not count.
     init(of path: String, isTerminal: Bool) throws {
         self.isTerminal = isTerminal
-        let number = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-        guard number >= 0 else { throw SystemError(call: "open", errno: errno, subject: path) }
-        let file = OwnedDescriptor(owning: number)
-        while true {
-            let bytes = try file.read(maximum: Self.chunk)
-            guard !bytes.isEmpty, take(bytes) else { break }
+        let file = try SealedFile(path)
+        seal = try file.lastSeal()
+        if let seal {
+            // Without its header the reader understands no line.
+            guard take(try file.header()) else { return }
+            looked = seal.to
         }
+        var position = seal?.to ?? 0
+        while true {
+            let bytes = try file.read(from: position, maximum: Self.chunk)
+            guard !bytes.isEmpty, take(bytes) else { break }
+            position += Int64(bytes.count)
+        }
+    }
+
+    /// The digests up to `end`, to go on from there.
+    func chain(of path: String, upTo end: Int64) throws -> RecordingChain {
+        var chain = try seal.map { seal in try RecordingChain(behind: seal.number, from: seal.to, seal.digest) } ?? RecordingChain()
+        let file = try SealedFile(path)
+        while chain.size < end {
+            let bytes = try file.read(from: chain.size, maximum: Int(min(Int64(Self.chunk), end - chain.size)))
+            guard !bytes.isEmpty else { throw BrokerError.recorderFailed("it became shorter") }
+            try chain.add(bytes)
+        }
+        return chain
     }
 
     static func == (one: RecordingEnd, other: RecordingEnd) -> Bool {
@@ -56,6 +81,7 @@ struct RecordingEnd: Equatable {
             looked += Int64(line.count)
             // A line that is none is where a crash of the whole machine left holes.
             guard let items = try? reader.feed(line) else { return false }
+            lines = looked
             for item in items { count(item) }
             line.removeAll(keepingCapacity: true)
         }
@@ -91,8 +117,13 @@ struct RecordingEnd: Equatable {
     }
 
     private mutating func countPosition(_ kind: AsciicastEvent.Kind) {
-        guard case .other("p", let text) = kind else { return }
-        let numbers = text.split(separator: UInt8(ascii: " ")).compactMap { UInt64(String(decoding: $0, as: UTF8.self)) }
+        let numbers: [UInt64]
+        switch kind {
+        case .other("p", let text):
+            numbers = text.split(separator: UInt8(ascii: " ")).compactMap { UInt64(String(decoding: $0, as: UTF8.self)) }
+        case .other(RecordingSeal.code, let text): numbers = RecordingSeal(text: text)?.streams ?? []
+        case .output, .input, .resize, .marker, .exact, .other: return
+        }
         guard numbers.count == 3 else { return }
         (output, errorOutput, input) = (numbers[0], numbers[1], numbers[2])
         size = looked

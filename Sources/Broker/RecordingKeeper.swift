@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // SECURITY: what was shown is on disk a second later, whatever happens to the broker; and when a session has ended, the
-// digest of its recording is in the ledger, so that no byte of it changes afterwards (P4, P5).
+// end of its recording is signed and in the ledger, so that no byte of it changes afterwards (P4, P5).
 
 import Access
 import Evidence
 import Glibc
 import Posix
+import Storage
 import StrictJSON
 import Synchronization
 
-/// Puts recordings on disk while they grow, and their digests into the ledger when they are whole. A thread of its own:
-/// a slow disk holds up no session.
+/// Puts recordings on disk while they grow, and ends them when their sessions have. A thread of its own: a slow disk
+/// holds up no session.
+///
+/// That a recording has not ended stands in the database. An end that a stopping broker did not come to is made up for
+/// when the next one starts.
 final class RecordingKeeper: Sendable {
     private struct State {
-        /// Sessions that are being recorded, with the size that is on disk.
+        /// Sessions that somebody records, with the size that is on disk.
         var growing: [SessionID: Int64] = [:]
-        var ended: [SessionID] = []
+        /// Recordings that may have to be ended.
+        var toLookAt: Set<SessionID> = []
         var isStopped = false
     }
 
     private let home: BrokerHome
     private let state = Mutex(State())
     private let wake: EventCounter
+    private let stopped: EventCounter
+    private let isRunning = Atomic(false)
 
     /// How much of a session a power failure may take from its recording.
     private static let pause: Duration = .seconds(1)
@@ -29,43 +36,64 @@ final class RecordingKeeper: Sendable {
     init(_ home: BrokerHome) throws(SystemError) {
         self.home = home
         wake = try EventCounter()
+        stopped = try EventCounter()
     }
 
     /// Starts the thread, which ends with ``stop()``.
     ///
-    /// - Parameter whole: told of each recording that is whole and on disk, with its digest and size in bytes.
-    func start(_ whole: @escaping @Sendable (SessionID, String, Int64) -> Void) throws(SystemError) {
-        try Thread.start("recordings", stackSize: 512 * 1024) { [self] in run(whole) }
+    /// - Parameter settle: ends the recording if its session is over. It asks ``isGrowing(_:)`` *after* it has read the
+    ///   session: a relay that begins later sees the receipt, and writes nothing.
+    func start(_ settle: @escaping @Sendable (SessionID) throws -> Void) throws(SystemError) {
+        isRunning.store(true, ordering: .relaxed)
+        try Thread.start("recordings", stackSize: 512 * 1024) { [self] in
+            run(settle)
+            stopped.signal()
+        }
     }
 
-    /// A recording begins, or goes on.
+    /// A relay begins to record, or may; before it reads the session.
     func begin(_ id: SessionID) {
         state.withLock { $0.growing[id] = 0 }
         wake.signal()
     }
 
-    /// - Parameter isWhole: the session is over and nothing will be written any more.
-    func end(_ id: SessionID, isWhole: Bool) {
+    /// The relay of this session writes no more.
+    func leave(_ id: SessionID) {
         state.withLock { state in
             state.growing[id] = nil
-            if isWhole { state.ended.append(id) }
+            state.toLookAt.insert(id)
         }
         wake.signal()
     }
 
-    func stop() {
-        state.withLock { $0.isStopped = true }
+    /// The session may be over.
+    func look(at id: SessionID) {
+        _ = state.withLock { $0.toLookAt.insert(id) }
         wake.signal()
     }
 
-    private func run(_ whole: (SessionID, String, Int64) -> Void) {
+    func isGrowing(_ id: SessionID) -> Bool { state.withLock { $0.growing[id] != nil } }
+
+    /// Looks at what there is once more, and waits for that: at most for some seconds, since what is left can be made up for.
+    func stop() {
+        guard isRunning.load(ordering: .relaxed) else { return }
+        state.withLock { $0.isStopped = true }
+        wake.signal()
+        var entries = [PollEntry(stopped.number, .input)]
+        do { _ = try Poll.wait(&entries, timeout: .seconds(5)) } catch { Log.error("recordings: \(error.message)") }
+    }
+
+    private func run(_ settle: (SessionID) throws -> Void) {
         while true {
-            let (isStopped, growing, ended) = state.withLock { state in
-                defer { state.ended = [] }
-                return (state.isStopped, state.growing, state.ended)
+            let (isStopped, growing, toLookAt) = state.withLock { state in
+                defer { state.toLookAt = [] }
+                return (state.isStopped, state.growing, state.toLookAt)
             }
             for (id, size) in growing { synchronise(id, known: size) }
-            for id in ended { seal(id, whole) }
+            for id in toLookAt {
+                // It stays growing in the database, and the next start of the broker looks at it again.
+                do { try settle(id) } catch { Log.error("session \(id): the recording has no end: \(error)") }
+            }
             if isStopped { return }
             wait(growing.isEmpty ? nil : Self.pause)
         }
@@ -82,8 +110,12 @@ final class RecordingKeeper: Sendable {
 
     private func synchronise(_ id: SessionID, known: Int64) {
         let path = home.recording(of: id)
+        // It is not there before its relay makes it.
+        guard access(path, F_OK) == 0 else { return }
         do {
-            let file = try open(path)
+            let number = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+            guard number >= 0 else { throw SystemError(call: "open", errno: errno, subject: path) }
+            let file = OwnedDescriptor(owning: number)
             let size = Int64(lseek(file.number, 0, SEEK_END))
             guard size > known else { return }
             guard fdatasync(file.number) == 0 else { throw SystemError(call: "fdatasync", errno: errno, subject: path) }
@@ -92,34 +124,67 @@ final class RecordingKeeper: Sendable {
             Log.error("session \(id): \(error)")
         }
     }
+}
 
-    private func seal(_ id: SessionID, _ whole: (SessionID, String, Int64) -> Void) {
-        do {
-            let file = try open(home.recording(of: id))
-            var digest = try RunningDigest()
-            var size: Int64 = 0
-            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
-            defer { buffer.deallocate() }
-            while true {
-                let count = read(file.number, buffer.baseAddress, buffer.count)
-                guard count >= 0 else { throw SystemError(call: "read", errno: errno, subject: home.recording(of: id)) }
-                if count == 0 { break }
-                try digest.add(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                size += Int64(count)
-            }
-            guard fdatasync(file.number) == 0 else {
-                throw SystemError(call: "fdatasync", errno: errno, subject: home.recording(of: id))
-            }
-            whole(id, try digest.finish(), size)
-        } catch {
-            // Without its end in the ledger the recording is shown as truncated, which it may be.
-            Log.error("session \(id): the recording has no end: \(error)")
-        }
+extension BrokerCore {
+    /// Ends the recordings of sessions that are over, now and from now on.
+    func keepRecordings() throws {
+        for id in try readers.perform({ try $0.growingRecordings() }) { recordings.look(at: id) }
+        try recordings.start { [weak self] id in try self?.settleRecording(of: id) }
     }
 
-    private func open(_ path: String) throws(SystemError) -> OwnedDescriptor {
-        let number = Glibc.open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-        guard number >= 0 else { throw SystemError(call: "open", errno: errno, subject: path) }
-        return OwnedDescriptor(owning: number)
+    /// On the keeper's thread.
+    private func settleRecording(of id: SessionID) throws {
+        let found = try readers.perform { database in
+            try database.recording(id)?.state == .growing ? database.session(id) : nil
+        }
+        guard let session = found, session.machine.state == .ended, let receipt = session.receipt,
+            !recordings.isGrowing(id)
+        else { return }
+        let end = try RecordingEnd.end(home.recording(of: id), of: session, receipt.value, root: roll.current.root ?? .none, at: clock.now)
+        let signed = try end.signed(with: key)
+        try writer.perform { [clock, roll] connection in
+            let workflow = Workflow(connection, roll.working, at: clock.now)
+            try workflow.endRecording(id, signed)
+        }
+        indexer.recordingEnded()
+    }
+}
+
+extension RecordingEnd {
+    /// Cuts off what is not a whole line, puts the rest on disk, and says what it is.
+    ///
+    /// What the session put out stands in its receipt; how much of it is here, in the recording. An agent that ends a
+    /// session whose supervisor died does not know how much it was.
+    fileprivate static func end(
+        _ path: String, of session: StoredSession, _ receipt: ReceiptStatement, root: Digest, at now: Timestamp
+    ) throws -> RecordingEndStatement {
+        var (bytes, chunks, chain) = (Int64(0), Int64(0), Digest.none)
+        var missing = receipt.outputBytes
+        if access(path, F_OK) == 0 {
+            let end = try RecordingEnd(of: path, isTerminal: session.opening.value.terminal != nil)
+            let file = try AppendFile(path)
+            if try file.size != end.lines { try file.cut(to: end.lines) }
+            try file.synchronise()
+            var digests = try end.chain(of: path, upTo: end.lines)
+            (bytes, chunks, chain) = (end.lines, digests.number, try digests.end())
+            let here = Int64(clamping: end.output) + Int64(clamping: end.errorOutput)
+            missing = here > receipt.outputBytes ? 1 : receipt.outputBytes - here
+        }
+        return RecordingEndStatement(
+            root: root, opening: session.opening.digest, bytes: bytes, chunks: chunks, chain: chain, missing: missing, at: now)
+    }
+}
+
+extension Workflow {
+    /// The recording of a session that is over is whole, or never will be.
+    func endRecording(_ id: SessionID, _ end: Signed<RecordingEndStatement>) throws {
+        try database.endRecording(id, end, at: now)
+        try record(
+            "recording.ended", id,
+            [
+                "digest": .string(end.digest.hex), "bytes": .integer(end.value.bytes), "chain": .string(end.value.chain.hex),
+                "missing": .integer(end.value.missing),
+            ])
     }
 }

@@ -110,6 +110,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     // MARK: The relay's thread
 
     private func begin(_ beginning: Beginning) {
+        core.recordings.begin(id)
         do {
             guard let session = try core.readers.perform({ [id] in try $0.session(id) }) else {
                 return tellEnd(.failed, "the session is not known")
@@ -119,7 +120,6 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
             case .accepted(let acceptance):
                 recorder = try Recorder(path, session.opening.value, id, at: core.clock.now)
                 client?.enqueue(text: ControlMessage.accepted(acceptance.source).text)
-                core.recordings.begin(id)
                 isJoined = true
             case .rejoined where session.receipt != nil: try finishDelivery(path, session)
             case .rejoined:
@@ -129,7 +129,6 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
                     isNew
                     ? try Recorder(path, session.opening.value, id, at: core.clock.now)
                     : try Recorder(continuing: path, session.opening.value, at: core.clock.now)
-                core.recordings.begin(id)
                 welcome(session)
             case .abandoned: tellEnd(.clientClosed, "the client left")
             }
@@ -244,7 +243,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
             recorder?.suspend()
             markDetached(lost: "node")
         }
-        core.recordings.end(id, isWhole: hasReceipt && recorder != nil)
+        core.recordings.leave(id)
         if let client {
             client.enqueueClose(1000)
             flushLast(client)

@@ -325,7 +325,9 @@ enum ReceiptIntake {
         }
         core.write { try $0.store(receipt, from: node) } completion: { result in
             switch result {
-            case .success(let id): stored(id)
+            case .success(let id):
+                core.recordings.look(at: id)
+                stored(id)
             case .failure(let error): Log.error("node \(node.name): a receipt was not stored: \(Problem(explaining: error).message)")
             }
         }

@@ -51,6 +51,7 @@ extension Workflow {
         let version = session.machine.version
         try session.machine.apply(.accept)
         try database.update(session.machine, from: version, acceptance: acceptance, at: now)
+        try database.beginRecording(id, at: now)
         try record("session.live", id, ["digest": .string(acceptance.digest.hex), "notAfter": .time(acceptance.value.notAfter)])
     }
 

@@ -47,7 +47,7 @@ package enum ClientProgram {
         .command(GrantsCommand.self), .command(WithdrawCommand.self), .command(DoneCommand.self),
         .command(ApproveCommand.self), .command(DenyCommand.self), .command(RevokeCommand.self), .command(EndCommand.self),
         .command(ShellCommand.self), .command(ExecCommand.self), .command(AttachCommand.self), .command(SessionsCommand.self),
-        .command(ReplayCommand.self),
+        .command(ReplayCommand.self), .command(SearchCommand.self),
         .command(NodesCommand.self), .command(PeopleCommand.self), .command(WhoamiCommand.self),
         .command(StatusCommand.self),
         .family(

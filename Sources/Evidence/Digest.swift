@@ -11,7 +11,7 @@ package struct Digest: Sendable, Hashable, CustomStringConvertible {
     /// What stands where there is no predecessor: 32 zero bytes.
     package static let none = Digest(unchecked: Array(repeating: 0, count: length))
 
-    private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
+    fileprivate init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
     package init?(hex: String) {
         guard let bytes = Hex.decode(hex), bytes.count == Self.length else { return nil }
@@ -51,13 +51,13 @@ package struct RunningDigest: ~Copyable {
         }
     }
 
-    /// The 64 hexadecimal digits of what was added. Nothing can be added after.
-    package consuming func finish() throws(CryptographyError) -> String {
+    /// The digest of what was added. Nothing can be added after.
+    package consuming func digest() throws(CryptographyError) -> Digest {
         var output = [UInt8](repeating: 0, count: Digest.length)
         guard EVP_DigestFinal_ex(context, &output, nil) == 1 else {
             throw CryptographyError(call: "EVP_DigestFinal_ex")
         }
-        return Hex.encode(output)
+        return Digest(unchecked: output)
     }
 
     deinit { EVP_MD_CTX_free(context) }

@@ -41,6 +41,7 @@ extension GrantEvidence {
             all.append(session.opening.source)
             if let acceptance = session.acceptance { all.append(acceptance.source) }
             if let receipt = session.receipt { all.append(receipt.source) }
+            if let recording = session.recording { all.append(recording.source) }
         }
         return all
     }
@@ -120,6 +121,11 @@ extension GrantEvidence {
             else { throw EvidenceError.doesNotBelong(type: ReceiptStatement.type, to: "session") }
             try receipt.check(signedBy: node.key, who: "node `\(node.name)`")
         }
+        if let recording = session.recording {
+            guard recording.value.root == rolls.root, recording.value.opening == opening.digest, let broker = rolls.last.broker
+            else { throw EvidenceError.doesNotBelong(type: RecordingEndStatement.type, to: "session") }
+            try recording.check(signedBy: broker, who: "the broker")
+        }
         return lease
     }
 
@@ -136,6 +142,7 @@ extension GrantEvidence {
             try checkMention("session.opening", id, session.opening.digest)
             if let acceptance = session.acceptance { try checkMention("session.live", id, acceptance.digest) }
             if let receipt = session.receipt { try checkMention("session.ended", id, receipt.digest) }
+            if let recording = session.recording { try checkMention("recording.ended", id, recording.digest) }
         }
     }
 

@@ -10,13 +10,17 @@ package struct GrantEvidence: Sendable, Equatable {
         package let opening: Signed<OpeningStatement>
         package let acceptance: Signed<AcceptanceStatement>?
         package let receipt: Signed<ReceiptStatement>?
+        /// How its recording ended, signed by the broker.
+        package let recording: Signed<RecordingEndStatement>?
 
         package init(
-            opening: Signed<OpeningStatement>, acceptance: Signed<AcceptanceStatement>?, receipt: Signed<ReceiptStatement>?
+            opening: Signed<OpeningStatement>, acceptance: Signed<AcceptanceStatement>?, receipt: Signed<ReceiptStatement>?,
+            recording: Signed<RecordingEndStatement>? = nil
         ) {
             self.opening = opening
             self.acceptance = acceptance
             self.receipt = receipt
+            self.recording = recording
         }
     }
 
@@ -102,7 +106,7 @@ extension GrantEvidence.SessionPart {
     var json: JSONValue {
         .object([
             "opening": opening.source.json, "acceptance": acceptance?.source.json ?? .null,
-            "receipt": receipt?.source.json ?? .null,
+            "receipt": receipt?.source.json ?? .null, "recording": recording?.source.json ?? .null,
         ])
     }
 
@@ -111,6 +115,7 @@ extension GrantEvidence.SessionPart {
         opening = try Signed(SignedText(try reader.value("opening")))
         acceptance = try GrantEvidence.optional(try reader.value("acceptance"))
         receipt = try GrantEvidence.optional(try reader.value("receipt"))
+        recording = try GrantEvidence.optional(try reader.value("recording"))
         try reader.finish()
     }
 }

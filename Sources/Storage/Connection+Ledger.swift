@@ -79,11 +79,6 @@ extension Connection {
         try query("SELECT * FROM ledger WHERE subject = ?1 ORDER BY number LIMIT ?2", .text(subject), .integer(Int64(limit)))
     }
 
-    /// Whether the recording of a session came to its end and was written down.
-    package func hasRecordingEnd(_ session: String) throws -> Bool {
-        try first("SELECT 1 AS found FROM ledger WHERE subject = ?1 AND event = 'recording.ended'", .text(session)) != nil
-    }
-
     /// Every entry about one object with its path to the root of the tree as it is now.
     package func provenLedger(about subject: String) throws -> [ProvenEntry] {
         let tree = try ledgerTree()

@@ -19,7 +19,9 @@
 /// - A CHECK passes when it is NULL, hence IS where a value may be missing.
 package enum Schema {
     /// Never edit a migration that has been released: add one.
-    package static let migrator = Migrator([Migration(roll), Migration(workflow), Migration(sessions), Migration(ledger)])
+    package static let migrator = Migrator([
+        Migration(roll), Migration(workflow), Migration(sessions), Migration(ledger), Migration(recordings),
+    ])
 
     /// The signed entries from which the directory of people, nodes and policy is built.
     private static let roll: StaticString = """

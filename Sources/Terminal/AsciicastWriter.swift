@@ -68,6 +68,11 @@ package struct AsciicastWriter: Sendable {
         event(UInt8(ascii: "p"), Array(offsets.map(String.init).joined(separator: " ").utf8), time)
     }
 
+    /// The end of a chunk, with its digest. An event of code `h`, which players skip.
+    package mutating func seal(_ text: String, at time: Duration) -> [UInt8] {
+        event(UInt8(ascii: "h"), Array(text.utf8), time)
+    }
+
     /// What was still carried when the recording ended: the start of a character that never came whole.
     package mutating func finish(at time: Duration) -> [UInt8] {
         var lines: [UInt8] = []

@@ -21,11 +21,11 @@ package struct Verification: Sendable {
         "vote_update", "vote_delete", "grant_insert", "grant_update", "grant_delete", "grant_settle", "ending_insert",
         "ending_update", "ending_delete", "session_insert", "session_update", "session_update_ended", "session_update_opening",
         "session_delete", "ledger_insert", "ledger_update", "ledger_delete", "ledger_tree_insert", "ledger_tree_update",
-        "ledger_tree_delete",
+        "ledger_tree_delete", "recording_insert", "recording_update", "recording_delete",
     ]
 
     /// - Parameters:
-    ///   - recordings: the directory of the recordings, to be held against the ledger.
+    ///   - recordings: the directory of the recordings, to be held against what was signed about them.
     ///   - head: of the ledger as somebody else saw it once; the ledger must contain it.
     /// - Throws: where the file cannot be read at all; everything else is a finding.
     package init(database path: String, recordings: String? = nil, head: Signed<LedgerHeadStatement>? = nil) throws(VerifierError) {
@@ -44,9 +44,10 @@ package struct Verification: Sendable {
         let workflow = try WorkflowScan(database, ledger, roll)
         let sessions = try SessionScan(database, ledger, roll, workflow)
         if let head { try Self.check(head, roll, ledger, database, &findings) }
-        if let recordings { RecordingScan(recordings, ledger, sessions).check(&findings) }
+        let kept = try RecordingScan(database, recordings, ledger, roll)
         self.findings =
             findings.all + ledger.findings.all + roll.findings.all + workflow.findings.all + sessions.findings.all
+            + kept.findings.all
         (ledgerEntries, rollEntries, self.sessions, broker) = (ledger.count, roll.count, sessions.ids.count, roll.broker)
     }
 

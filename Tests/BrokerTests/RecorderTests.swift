@@ -113,3 +113,65 @@ import Testing
         unlink(path)
     }
 }
+
+extension RecorderTests {
+    /// A terminal's recording of several chunks, and where each ends.
+    private func chunks(_ count: Int) throws -> (file: [UInt8], seals: [RecordingSeal]) {
+        let recorder = try begin(terminal: true)
+        for number in 0..<count {
+            try output(recorder, Array("chunk-\(number);".utf8), at: number * 8)
+            _ = try recorder.acknowledge(always: true)
+        }
+        let file = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        return (file, file.split(separator: UInt8(ascii: "\n")).compactMap { RecordingSeal(line: $0) })
+    }
+
+    private func write(_ bytes: some Collection<UInt8>) throws { try Data(bytes).write(to: URL(fileURLWithPath: path)) }
+
+    @Test func `each chunk has a seal that says where it lies, and the last one that holds is found`() throws {
+        defer { unlink(path) }
+        let (file, seals) = try chunks(4)
+        #expect(seals.map(\.number) == [1, 2, 3, 4])
+        #expect(seals.map(\.streams[0]) == [8, 16, 24, 32])
+        #expect(zip(seals, seals.dropFirst()).allSatisfy { $0.to == $1.from })
+        #expect(try SealedFile(path).lastSeal() == seals[3])
+        // Whatever byte of the last chunk a power cut left wrong, the seal before it is what counts.
+        for place in stride(from: Int(seals[3].from) + 1, to: Int(seals[3].to), by: 5) {
+            var torn = file
+            torn[place] ^= 1
+            try write(torn)
+            #expect(try SealedFile(path).lastSeal()?.number ?? 9 < 4, "byte \(place)")
+        }
+    }
+
+    @Test func `a recording that goes on has the digests of one that was never interrupted`() throws {
+        defer { unlink(path) }
+        let (file, _) = try chunks(3)
+        let end = try RecordingEnd(of: path, isTerminal: true)
+        var tail = try end.chain(of: path, upTo: end.size)
+        var whole = try RecordingChain()
+        for line in file.split(separator: UInt8(ascii: "\n")) {
+            if RecordingSeal(line: line) != nil { _ = try whole.seal() }
+            try whole.add(Array(line) + [UInt8(ascii: "\n")])
+        }
+        let (tailDigest, wholeDigest) = (try tail.end(), try whole.end())
+        #expect(tailDigest == wholeDigest && tail.number == whole.number && tail.size == whole.size)
+    }
+
+    @Test(arguments: ["", "h", "1 0 5 1 2 3", "0 0 5 1 2 3 x", "1 5 5 1 2 3 x", "1 0 5 1 2 -3 x", "1 0 99999999999999999999 1 2 3 x"])
+    func `what is not a seal is none`(text: String) {
+        let text = text.replacingOccurrences(of: "x", with: String(repeating: "0", count: 64))
+        #expect(RecordingSeal(text: Array(text.utf8)) == nil)
+    }
+
+    @Test func `only what follows the last seal is read`() throws {
+        defer { unlink(path) }
+        var (file, seals) = try chunks(4)
+        // Long before the last two chunks something is no recording any more: nobody looks.
+        for index in Int(seals[0].to) + 1..<Int(seals[1].to) { file[index] = 0 }
+        try write(file)
+        let end = try RecordingEnd(of: path, isTerminal: true)
+        #expect(end.output == 32 && end.lines == Int64(file.count))
+        seals = []
+    }
+}

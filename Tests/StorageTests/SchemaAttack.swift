@@ -10,7 +10,7 @@ struct SchemaAttack: Sendable {
         self.refusal = refusal
     }
 
-    static let all = roll + requests + votes + grants + activations + endings + sessions + sessionMoves + ledger
+    static let all = roll + requests + votes + grants + activations + endings + sessions + sessionMoves + ledger + recordings
 
     private typealias Story = SchemaStory
     private static let anyone = "CHECK constraint failed"
@@ -182,6 +182,23 @@ struct SchemaAttack: Sendable {
         SchemaAttack(Story.change("f", Story.receipt + ", ended_at = 1"), "ended session never changes"),
         SchemaAttack(Story.change("f", Story.receipt + ", end_reason = 'exited'"), "ended session never changes"),
         SchemaAttack("UPDATE session SET \(Story.receipt) WHERE id = 's-00000f'", "version follows"),
+    ]
+
+    private static let recordings = [
+        SchemaAttack("INSERT INTO recording (session, state, begun_at) VALUES ('s-00000a', 'whole', 1)", "begins growing"),
+        SchemaAttack("INSERT INTO recording (session, state, begun_at) VALUES ('s-00000x', 'growing', 1)", "its node accepted"),
+        SchemaAttack("INSERT INTO recording (session, state, begun_at) VALUES ('s-00000a', 'growing', 1)", "its node accepted"),
+        SchemaAttack("REPLACE INTO recording (session, state, begun_at) VALUES ('s-00000b', 'growing', 1)", "exists"),
+        SchemaAttack(Story.endRecording("b"), "ends after its session"),
+        SchemaAttack(Story.endRecording("f"), "ends after its session"),
+        SchemaAttack(Story.endRecording("e"), "moves forward only"),
+        SchemaAttack("UPDATE recording SET state = 'deleted', deleted_at = 9, bytes = 9 WHERE session = 's-00000e'", "began and ended never"),
+        SchemaAttack("UPDATE recording SET state = 'deleted', deleted_at = 9, begun_at = 9 WHERE session = 's-00000e'", "began and ended never"),
+        SchemaAttack("UPDATE recording SET state = 'deleted', deleted_at = 9, statement = '{}' WHERE session = 's-00000e'", "began and ended never"),
+        SchemaAttack("UPDATE recording SET state = 'deleted' WHERE session = 's-00000e'", "deleted"),
+        SchemaAttack("UPDATE recording SET state = 'deleted', deleted_at = 9 WHERE session = 's-00000b'", "moves forward only"),
+        SchemaAttack("UPDATE recording SET state = 'growing' WHERE session = 's-00000e'", "moves forward only"),
+        SchemaAttack("DELETE FROM recording WHERE session = 's-00000e'", "never deleted"),
     ]
 
     private static let ledger = [

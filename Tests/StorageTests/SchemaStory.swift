@@ -132,8 +132,18 @@ enum SchemaStory {
         change("b", accept), change("c", accept), change("c", "state = 'detached'"),
         change("d", "state = 'ending', end_reason = 'revoked'"),
         change("e", accept), change("e", over + "," + receipt),
-        change("f", "state = 'ended', ended_at = 500, end_reason = 'unconfirmed'"),
+        change("f", accept), change("f", "state = 'ended', ended_at = 500, end_reason = 'unconfirmed'"),
+        "INSERT INTO recording (session, state, begun_at) VALUES ('s-00000b', 'growing', 410), ('s-00000e', 'growing', 410)",
+        "INSERT INTO recording (session, state, begun_at) VALUES ('s-00000f', 'growing', 410)", endRecording("e", missing: 3),
     ].joined(separator: ";\n")
+
+    /// The recording of a session ends, with something missing or whole.
+    static func endRecording(_ letter: String, missing: Int = 0) -> String {
+        """
+        UPDATE recording SET signatures = '[]', ended_at = 510, bytes = 8, state = '\(missing == 0 ? "whole" : "truncated")',
+            statement = '{"bytes":8,"missing":\(missing),"type":"recording-end"}' WHERE session = 's-00000\(letter)'
+        """
+    }
 
     static func ledger(_ number: Int, previous: String, hash: String? = nil, verb: String = "INSERT") -> String {
         """

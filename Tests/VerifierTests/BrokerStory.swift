@@ -144,6 +144,10 @@ final class BrokerStory {
             inputBytes: 1, outputBytes: 2
         ).signed(with: node.signing)
         _ = try verb { try $0.store(receipt, from: machine) }
+        let recording = try RecordingEndStatement(
+            root: root, opening: opening.digest, bytes: 100, chunks: 2, chain: opening.digest, missing: 0, at: Self.start
+        ).signed(with: broker.signing)
+        try verb { try $0.endRecording(opening.id, recording) }
     }
 
     private func end(_ kind: EndingStatement.Kind, _ subject: String, _ key: TestKey) throws {

@@ -30,6 +30,7 @@ final class Tampering {
                 "acceptance_signatures", "opened_at", "receipt", "receipt_signatures", "killed_count", "left_count",
             ]
         ),
+        ("recording", "session", "'recording '", ["session", "state", "ended_at", "bytes", "statement", "signatures"]),
         ("ending", "digest", "'ending '", ["digest", "kind", "subject", "person", "statement", "signatures"]),
     ]
 

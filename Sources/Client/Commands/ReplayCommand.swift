@@ -15,19 +15,26 @@ struct ReplayCommand: Command {
         discussion: "Pauses of more than two seconds are shortened to two. The output is made safe for your terminal.",
         parameters: [
             .positional("id", value: "SESSION", completes: .sessions, help: "The session."),
+            .option("at", value: "OFFSET", help: "Begin there, as 1m30s; what was shown before is drawn at once."),
             .option("speed", value: "N", help: "Play N times as fast: 1 if left out, 0 for at once."),
             .flag("raw", help: "Write the recording itself, as an asciicast file, and play nothing."),
         ],
-        examples: [.init("stint replay s-7k2p9x --speed 4", "Look at it in a quarter of the time.")])
+        examples: [
+            .init("stint replay s-7k2p9x --speed 4", "Look at it in a quarter of the time."),
+            .init("stint replay s-7k2p9x --at 12m", "Look at what `stint search` found."),
+        ])
 
     private let setting: CommandSetting
     private let id: SessionID
+    private let start: Duration
     private let speed: Int64
     private let isRaw: Bool
 
     init(_ values: ParsedValues) throws(UsageError) {
         setting = CommandSetting(values)
         id = try values.requiredParsed("id") { text throws(Refusal) in try SessionID(text) }
+        let start = try values.parsed("at") { text throws(Refusal) in try DurationText.parse(text) }
+        self.start = start ?? .zero
         let speed = try values.integer("speed", in: 0...1000)
         self.speed = speed ?? 1
         isRaw = values.flag("raw") || setting.json
@@ -39,7 +46,7 @@ struct ReplayCommand: Command {
             try Transfer.writeAll(StandardStream.output.rawValue, bytes)
             return 0
         }
-        try Player(speed: speed).play(bytes)
+        try Player(speed: speed, start: start).play(bytes)
         return 0
     }
 }
@@ -66,6 +73,7 @@ private struct Player {
     private static let longestPause: Duration = .seconds(2)
 
     let speed: Int64
+    let start: Duration
 
     func play(_ recording: [UInt8]) throws {
         var reader = AsciicastReader()
@@ -79,7 +87,7 @@ private struct Player {
             let items = try reader.feed(Array(recording[piece..<min(piece + 64 * 1024, recording.count)]))
             for case .event(let event) in items {
                 guard case .output(let bytes) = event.kind else { continue }
-                pause(event.time - last)
+                if event.time > start { pause(event.time - max(last, start)) }
                 last = event.time
                 try write(sanitiser.feed(bytes))
             }

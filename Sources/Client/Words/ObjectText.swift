@@ -70,9 +70,14 @@ enum ObjectText {
     }
 
     private static func recorded(_ answer: Answer) -> String {
-        guard answer.bool("recording") else { return "no" }
-        let isTruncated = answer.optionalText("state") == "ended" && !answer.bool("recordingWhole")
-        return isTruncated ? "yes, but truncated: it has no end" : "yes"
+        switch answer.optionalText("recordingState") {
+        case "deleted": return "yes, and deleted as the policy's retention says"
+        case "growing" where answer.optionalText("state") == "ended": return "yes, but truncated: its end was not seen"
+        case "truncated":
+            let missing = answer.optionalInteger("recordingMissing") ?? 0
+            return "yes, but truncated: at least \(missing) bytes of what the session put out are missing"
+        default: return answer.bool("recording") ? "yes" : "no"
+        }
     }
 
     static func seat(_ seat: Answer) -> String {
