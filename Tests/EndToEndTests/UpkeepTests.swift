@@ -113,7 +113,7 @@ struct UpkeepTests {
             async let working = here.exec("sh", "-c", "echo all there is; sleep 2")
             let session = try await eventually("the session") { try await here.sessions(of: grant).first { $0.state == "live" } }.id
             let recording = "\(here.brokerHome)/recordings/\(session).cast"
-            try await eventually("the output") { (try? String(contentsOfFile: recording, encoding: .utf8))?.contains("all there is") ?? false }
+            try await eventually("the output") { (try? String(contentsOfFile: recording, encoding: .utf8))?.contains("\"o\", \"all there is") ?? false }
             try await here.killBroker()
             let receipt = "\(here.home(ofNode: "db-1"))/sessions/\(session)/receipt.json"
             try await eventually("the receipt on the node") { FileManager.default.fileExists(atPath: receipt) }
@@ -121,9 +121,11 @@ struct UpkeepTests {
             try await here.startBroker()
             try await here.awaitNode()
             _ = try await here.receipted(grant, within: .seconds(60))
-            try await eventually("the end of the recording") {
-                try await here.stint(as: "lead", "show", session, "--json").checked().text.contains("\"recordingState\": \"whole\"")
+            let ended = try await eventually("the end of the recording") {
+                let text = try await here.stint(as: "lead", "show", session, "--json").checked().text
+                return text.contains("\"recordingState\": \"growing\"") ? nil : text
             }
+            #expect(ended.contains("\"recordingState\": \"whole\""), "\(ended)")
             #expect(try await stintd(here, "check").status == 0)
             _ = try? await working  // its broker went away under it
         }
