@@ -138,8 +138,8 @@ package final class AgentService {
         backoff.reset()
         switch message {
         case .time: try channel?.send(.ledgerSeen(ledger.size))
-        case .ledgerHead(let news): try takeHead(news)
-        case .roll(let entries): try append(entries)
+        case .ledgerHead(let news): try believe { try ledger.take(news) }
+        case .roll(let entries): try believe { try append(entries) }
         case .open(let evidence): try open(evidence)
         case .end(let id, let reason, let detail): end(id, reason, detail)
         case .grantsOver(let grants):
@@ -147,17 +147,20 @@ package final class AgentService {
         case .receiptStored(let id):
             sentReceipts.remove(id)
             try supervisors.receiptStored(id)
-        case .hello, .refused, .receipt, .ledgerSeen, .accepted, .opening, .rejoin, .recorded, .clientLost, .attach, .attached:
+        case .hello, .refused, .receipt, .ledgerSeen, .accepted, .opening, .rejoin, .recorded, .clientLost, .attach, .attached,
+            .distrusts:
             Log.warning("a message that is not for an agent was ignored")
         }
     }
 
-    /// A ledger that was set back or rewritten ends the channel: no session is opened for such a broker.
-    private func takeHead(_ news: LedgerNews) throws {
+    /// A ledger or a roll that was set back or rewritten ends the channel: no session is opened for such a broker.
+    private func believe(_ take: () throws -> Void) throws {
         do {
-            try ledger.take(news)
+            try take()
         } catch {
             doubtUntil = .now + Self.doubt
+            // The broker's administrators learn why; that the channel ends does not hang on it.
+            try? channel?.send(.distrusts(Problem(AgentError(error))))
             throw error
         }
     }

@@ -217,7 +217,8 @@ extension API {
                 directory.nodes.values.filter(visibility.sees).sorted { $0.name < $1.name }.map { node -> JSONValue in
                     let version = core.agents.version(of: node.name)
                     return Presentation.node(
-                        node, version: version, lastSeen: version == nil ? seen[node.name.text] : core.clock.now)
+                        node, version: version, doubt: core.agents.doubt(of: node.name),
+                        lastSeen: version == nil ? seen[node.name.text] : core.clock.now)
                 })
         }
     }

@@ -55,6 +55,9 @@ final class AgentChannel: Sendable {
                 socket.send(text: ControlMessage.receiptStored(id).text)
             }
         case .ledgerSeen(let size): showLedger(after: size)
+        case .distrusts(let problem):
+            Log.error("node \(node.name) does not work with this broker: \(problem.message)")
+            core.agents.distrusts(node.name, because: problem)
         case .time: break  // a sign of life
         case .hello, .roll, .open, .end, .grantsOver, .receiptStored, .ledgerHead, .accepted, .opening,
             .rejoin, .recorded, .clientLost, .attach, .attached:

@@ -18,9 +18,12 @@ final class AgentRegistry: Sendable {
     }
 
     private let entries = Mutex<[NodeName: Entry]>([:])
+    /// What nodes said before they hung up.
+    private let doubts = Mutex<[NodeName: Problem]>([:])
 
     /// Takes the channel of a node that said hello; closes the one it had.
     func connect(_ node: NodeName, _ socket: LoopWebSocket, rollNumber: Int64, version: String, at now: Timestamp) {
+        doubts.withLock { $0[node] = nil }
         let earlier = entries.withLock { entries in
             let earlier = entries[node]?.socket
             entries[node] = Entry(socket: socket, rollNumber: rollNumber, version: version, since: now)
@@ -39,6 +42,11 @@ final class AgentRegistry: Sendable {
     }
 
     func isConnected(_ node: NodeName) -> Bool { entries.withLock { $0[node] != nil } }
+
+    /// Until it connects again, `problem` is why the node is away.
+    func distrusts(_ node: NodeName, because problem: Problem) { doubts.withLock { $0[node] = problem } }
+
+    func doubt(of node: NodeName) -> Problem? { doubts.withLock { $0[node] } }
 
     func version(of node: NodeName) -> String? { entries.withLock { $0[node]?.version } }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Access
-import Protocol
+package import Protocol
 import StrictJSON
 
 /// What the broker refuses for reasons of its own.
@@ -20,6 +20,7 @@ package enum BrokerError: Explainable, Equatable {
     case tooManySessions(Int)
     case charterOutdated(used: Int64, current: Int64)
     case nodeNotConnected(NodeName)
+    case nodeDistrusts(NodeName, because: Problem)
     case nodeSilent(NodeName)
     case nodeAway(SessionID)
     case takenOver(SessionID)
@@ -44,6 +45,7 @@ package enum BrokerError: Explainable, Equatable {
         case .tooManySessions: "session.too-many"
         case .charterOutdated: "charter.outdated"
         case .nodeNotConnected: "node.not-connected"
+        case .nodeDistrusts: "node.distrusts-broker"
         case .nodeSilent: "node.silent"
         case .nodeAway: Problem.nodeAway
         case .takenOver: "session.taken-over"
@@ -71,6 +73,7 @@ package enum BrokerError: Explainable, Equatable {
         case .charterOutdated(let used, let current):
             "The request was made under version \(used) of the charter; version \(current) is in force."
         case .nodeNotConnected(let name): "Node `\(name)` is not connected to the broker."
+        case .nodeDistrusts(let name, let problem): "Node `\(name)` does not work with this broker. It says: \(problem.message)"
         case .nodeSilent(let name): "Node `\(name)` did not answer."
         case .nodeAway(let id): "The node of session \(id) has not come back yet."
         case .takenOver(let id): "Session \(id) goes on in another client of this device."
@@ -90,6 +93,7 @@ package enum BrokerError: Explainable, Equatable {
         case .tooManySessions: "End some; `stint sessions` lists them."
         case .charterOutdated: "Ask again: the client takes the new policy."
         case .nodeNotConnected: "See on the node whether `stint-agent serve` runs and reaches the broker."
+        case .nodeDistrusts(_, let problem): problem.hint
         case .nodeSilent: "Try again; see the agent's log on the node."
         case .nodeAway: "Try again in a moment: `stint attach`."
         case .clockMovedBack: "Set the broker's clock right (NTP)."

@@ -116,11 +116,13 @@ struct Presentation {
         return .object(object)
     }
 
-    static func node(_ node: Node, version: String?, lastSeen: Timestamp?) -> JSONValue {
-        let state = !node.isEnabled ? "disabled" : version != nil ? "connected" : "disconnected"
+    static func node(_ node: Node, version: String?, doubt: Problem?, lastSeen: Timestamp?) -> JSONValue {
+        let away = doubt == nil ? "disconnected" : "distrusts"
+        let state = !node.isEnabled ? "disabled" : version != nil ? "connected" : away
         return .object([
             "id": .string(node.name.text), "name": .string(node.name.text), "tags": .keyedStrings(node.tags.sorted),
             "state": .string(state), "lastSeen": time(lastSeen), "agentVersion": version.map { .string($0) } ?? .null,
+            "doubt": doubt.map { .string($0.message) } ?? .null,
         ])
     }
 

@@ -122,7 +122,7 @@ final class SessionHub: Sendable {
         guard let person = roll.person(withDevice: device), let known = roll.directory.nodes[node], known.isEnabled,
             Visibility(person: person, directory: roll.directory).sees(known)
         else { return BrokerError.notFound(kind: "node", node.text) }
-        return BrokerError.nodeNotConnected(node)
+        return core.agents.doubt(of: node).map { BrokerError.nodeDistrusts(node, because: $0) } ?? .nodeNotConnected(node)
     }
 
     private func ask(_ node: NodeName, _ evidence: OpeningEvidence, for id: SessionID, client: LoopWebSocket) {

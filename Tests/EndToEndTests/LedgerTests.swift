@@ -28,8 +28,15 @@ struct LedgerTests {
             #expect(verified.errors.contains("ledger.behind") && verified.errors.contains("set back"), "\(verified.errors)")
             #expect(try await here.stint(as: "oncall", "request", "--on", "db-1", "--for", "10m", "--reason", "after the restore").status == 1)
             try await eventually("the node's refusal") { here.log(of: "db-1").contains("was set back") }
+            // Whoever is let in by the broker learns why the node is away.
+            let node = try await eventually("the node's word") {
+                let nodes: [NodeAnswer] = try await here.stint(as: "laptop", "nodes", "--json").decoded()
+                return nodes.first { $0.state == "distrusts" }
+            }
+            #expect(node.doubt?.contains("was set back") == true)
             // A device that has not seen the later ledger does not get through either.
-            #expect(try await here.stint(as: "laptop", "exec", "db-1", "--", "true").status != 0)
+            let refused = try await here.stint(as: "laptop", "exec", "db-1", "--", "true")
+            #expect(refused.status == 1 && refused.errors.contains("node.distrusts-broker"), "\(refused.errors)")
         }
     }
 

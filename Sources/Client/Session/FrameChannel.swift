@@ -122,7 +122,7 @@ package final class FrameChannel {
         case .end(_, let reason, let detail): brokerEnd = (reason, detail)
         case .refused(_, let problem): brokerEnd = (.refused, problem.message)
         case .time, .accepted, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
-            .recorded, .clientLost, .attach, .attached:
+            .recorded, .distrusts, .clientLost, .attach, .attached:
             break
         }
     }

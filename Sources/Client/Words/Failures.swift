@@ -51,7 +51,7 @@ package enum Failures {
             "transport.unreachable",
         ]),
         // Evidence that does not hold is a failure, whoever refused it.
-        (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "policy.invalid", "roll.", "session.recorder-failed"]),
+        (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "node.distrusts-broker", "policy.invalid", "roll.", "session.recorder-failed"]),
         // Refused.
         (3, ["duration.", "end.", "grant.", "person.", "policy.", "reason.", "request.", "vote."]),
     ]

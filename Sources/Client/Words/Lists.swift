@@ -108,7 +108,7 @@ enum Lists {
         let text = row.optionalText("state") ?? ""
         let emphasis: Emphasis? =
             switch text {
-            case "pending", "ready", "opening", "ending", "detached", "disconnected": .yellow
+            case "pending", "ready", "opening", "ending", "detached", "disconnected", "distrusts": .yellow
             case "approved", "active", "live", "connected": .green
             case "denied", "disabled": .red
             default: nil

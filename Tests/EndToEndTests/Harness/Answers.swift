@@ -63,6 +63,7 @@ struct SessionAnswer: Decodable, Sendable {
 struct NodeAnswer: Decodable, Sendable {
     let name: String
     let state: String
+    let doubt: String?
     let tags: [String: String]
 }
 
