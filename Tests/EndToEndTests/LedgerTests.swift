@@ -37,6 +37,14 @@ struct LedgerTests {
             // A device that has not seen the later ledger does not get through either.
             let refused = try await here.stint(as: "laptop", "exec", "db-1", "--", "true")
             #expect(refused.status == 1 && refused.errors.contains("node.distrusts-broker"), "\(refused.errors)")
+
+            // Where the loss is real, each decides anew, at home.
+            try await here.stopAgent("db-1")
+            for home in [here.home(ofNode: "db-1"), here.home(of: "oncall"), here.home(of: "admin")] {
+                for file in ["ledger.json", "roll.jsonl"] { unlink(home + "/" + file) }
+            }
+            try await here.startAgent("db-1")
+            try await here.exec("true").checked()
         }
     }
 
