@@ -52,11 +52,22 @@ extension API {
 
     // MARK: Requests
 
-    func requestObject(_ id: RequestID, for person: Person, in database: Connection) throws -> JSONValue {
+    /// - Parameter isLook: whether the person reads it; that an approver has is told to whoever waits.
+    func requestObject(_ id: RequestID, for person: Person, isLook: Bool = false, in database: Connection) throws -> JSONValue {
         let roll = core.roll.current
-        guard let request = try database.request(id), Visibility(person: person, directory: roll.directory).sees(request)
+        let visibility = Visibility(person: person, directory: roll.directory)
+        guard let request = try database.request(id), visibility.sees(request)
         else { throw BrokerError.notFound(kind: "request", id.description) }
-        return try Presentation(database: database, roll: roll).request(request)
+        if isLook, request.machine.state == .pending, visibility.mayDecide(request.machine.terms),
+            core.looks.note(person.name, at: id, core.clock.now)
+        {
+            core.waiters.changed(id)
+        }
+        let shown = try Presentation(database: database, roll: roll).request(request)
+        guard var object = shown.asObject else { return shown }
+        object["looked"] = .array(
+            core.looks.of(id).map { .object(["person": .string($0.person.text), "at": Presentation.time($0.at)]) })
+        return .object(object)
     }
 
     func listRequests(_ call: Call) throws {
@@ -86,24 +97,28 @@ extension API {
         }
     }
 
-    /// With `wait` and `version`, answers when the request has another version, or when the time is over.
+    /// With `wait` and `version`, answers when the request has another version, when more than `looked` have looked at it,
+    /// or when the time is over.
     func showRequest(_ call: Call, _ id: RequestID) throws {
         let (person, _) = try call.principal.person()
         let version = try call.number("version", in: 0...Int64.max)
         guard let seconds = try call.number("wait", in: 0...Limits.longPoll.wholeSeconds), let version else {
-            return read(call) { [self] database in try requestObject(id, for: person, in: database) }
+            return read(call) { [self] database in try requestObject(id, for: person, isLook: true, in: database) }
         }
-        waitForChange(call, id, of: version, for: .seconds(seconds), person)
+        let looked = try call.number("looked", in: 0...1000)
+        waitForChange(call, id, of: version, looked: looked.map(Int.init), for: .seconds(seconds), person)
     }
 
-    private func waitForChange(_ call: Call, _ id: RequestID, of version: Int64, for time: Duration, _ person: Person) {
+    private func waitForChange(
+        _ call: Call, _ id: RequestID, of version: Int64, looked: Int?, for time: Duration, _ person: Person
+    ) {
         let answer: @Sendable () -> Void = { [self] in
             read(call) { [self] database in try requestObject(id, for: person, in: database) }
         }
         // Registered before reading, so that no change falls between.
         let token = core.waiters.add(id, answer)
         core.readers.submit { try $0.request(id)?.machine.version } completion: { [core] result in
-            guard case .success(version?) = result else {
+            guard case .success(version?) = result, looked.map({ $0 == core.looks.of(id).count }) ?? true else {
                 if core.waiters.remove(token, of: id) { answer() }
                 return
             }

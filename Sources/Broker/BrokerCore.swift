@@ -25,6 +25,7 @@ final class BrokerCore: Sendable {
     let searchReaders: ReaderPool
     let agents = AgentRegistry()
     let waiters = Waiters()
+    let looks = Looks()
     let loop: EventLoop
     /// Told of ends and deadlines after each commit.
     private let listeners = Mutex<[@Sendable (Consequence) -> Void]>([])

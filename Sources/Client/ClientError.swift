@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import StrictJSON
+import Terminal
 
 /// What goes wrong in the client itself, on the operator's machine.
 package enum ClientError: Explainable, Equatable {
@@ -30,6 +31,7 @@ package enum ClientError: Explainable, Equatable {
     case connectionClosed
     case noRecording(String)
     case evidenceFails(String)
+    case noSuchCommand(String)
 
     package var code: String {
         switch self {
@@ -59,6 +61,7 @@ package enum ClientError: Explainable, Equatable {
         case .connectionClosed: "session.connection-closed"
         case .noRecording: "recording.not-found"
         case .evidenceFails: "evidence.does-not-hold"
+        case .noSuchCommand: "command.not-found"
         }
     }
 
@@ -83,7 +86,7 @@ package enum ClientError: Explainable, Equatable {
         case .needsConfirmation: "This needs your yes, and there is no terminal to ask you on."
         case .notConfirmed: "Nothing was done: the answer was not yes."
         case .noCoveringGrant(let node, let capability, _): "You have no grant for `\(capability)` on node `\(node)`."
-        case .requestEnded(let id, let state): "Request \(id) was not approved: it is \(state)."
+        case .requestEnded(let id, let state): "Request \(id) was not approved: it is \(DisplayText.escaped(state))."
         case .grantNotUsable(let id, let state): "Grant \(id) cannot be used: it is \(state)."
         case .grantElsewhere(let id, let use): "Grant \(id) does not cover \(use)."
         case .nodeGaveUp(let what): what
@@ -91,6 +94,7 @@ package enum ClientError: Explainable, Equatable {
         case .waitedTooLong(let node): "Node `\(node)` did not answer the opening in time."
         case .noRecording(let id): "Session \(id) has no recording."
         case .evidenceFails(let what): "The evidence does not hold. \(what)"
+        case .noSuchCommand(let name): "There is no command `\(name)` on this machine."
         }
     }
 
@@ -116,6 +120,7 @@ package enum ClientError: Explainable, Equatable {
         case .requestEnded(let id, _), .grantNotUsable(let id, _), .grantElsewhere(let id, _): "`stint show \(id)` tells what happened."
         case .waitedTooLong: "`stint nodes` tells whether it is connected."
         case .evidenceFails: "Get the file again from where it was written. Where --root was given, compare it with what `stint whoami` shows."
+        case .noSuchCommand: "Nothing was asked. PATH says where commands are looked for."
         case .noRecording: "The session may not have begun, or its policy records best effort only."
         }
     }

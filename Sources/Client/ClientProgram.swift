@@ -25,6 +25,7 @@ package enum ClientProgram {
             environment: [
                 .init("STINT_HOME", "The directory to use where --home is not given."),
                 .init("XDG_CONFIG_HOME", "The directory is `stint` in here; ~/.config if not set."),
+                .init(WithCommand.variable, "The grant that shell and exec use where --grant is not given."),
                 .init("NO_COLOR", "No colour, if set to anything."),
             ],
             files: [
@@ -46,7 +47,8 @@ package enum ClientProgram {
         .command(RequestCommand.self), .command(RequestsCommand.self), .command(ShowCommand.self),
         .command(GrantsCommand.self), .command(WithdrawCommand.self), .command(DoneCommand.self),
         .command(ApproveCommand.self), .command(DenyCommand.self), .command(RevokeCommand.self), .command(EndCommand.self),
-        .command(ShellCommand.self), .command(ExecCommand.self), .command(AttachCommand.self), .command(SessionsCommand.self),
+        .command(ShellCommand.self), .command(ExecCommand.self), .command(AttachCommand.self),
+        .command(WithCommand.self), .command(SessionsCommand.self),
         .command(ReplayCommand.self), .command(SearchCommand.self),
         .command(NodesCommand.self), .command(PeopleCommand.self), .command(WhoamiCommand.self),
         .command(StatusCommand.self),

@@ -32,13 +32,19 @@ import Testing
             runAs: try runAs.map { text throws(Refusal) in try RunAsName(user: text) })
     }
 
+    private func need(_ capability: Capability = .shell, runAs: String? = nil, duration: Duration? = nil) throws -> AccessNeed {
+        AccessNeed(
+            nodes: [try NodeName("db-1")], capabilities: [capability],
+            runAs: try runAs.map { text throws(Refusal) in try RunAsName(user: text) }, duration: duration)
+    }
+
     @Test func `an active grant is used before a ready one, and the one that lasts longest before others`() throws {
         let grants = [
             try grant(1, "ready"), try grant(2, "active", minutes: 5), try grant(3, "active", minutes: 9),
             try grant(4, "active", minutes: 7),
         ]
-        #expect(try use().choose(among: grants, at: Self.now)?.id == grants[2].id)
-        #expect(try use().choose(among: [grants[0]], at: Self.now)?.id == grants[0].id)
+        #expect(try need().choose(among: grants, at: Self.now)?.id == grants[2].id)
+        #expect(try need().choose(among: [grants[0]], at: Self.now)?.id == grants[0].id)
     }
 
     @Test func `a grant that does not cover node, capability or user is not used`() throws {
@@ -46,20 +52,20 @@ import Testing
             try grant(1, "active", nodes: ["db-2"], minutes: 5), try grant(2, "active", may: ["exec"], minutes: 5),
             try grant(3, "active", runAs: "postgres", minutes: 5),
         ]
-        #expect(try use(runAs: "root").choose(among: others, at: Self.now) == nil)
-        #expect(try use().choose(among: others, at: Self.now)?.id == others[2].id)
-        #expect(try use(.exec).choose(among: others, at: Self.now)?.id == others[1].id)
+        #expect(try need(runAs: "root").choose(among: others, at: Self.now) == nil)
+        #expect(try need().choose(among: others, at: Self.now)?.id == others[2].id)
+        #expect(try need(.exec).choose(among: others, at: Self.now)?.id == others[1].id)
     }
 
     @Test(arguments: ["ending", "ended", "lapsed", "cancelled"])
     func `a grant that is over is not used`(_ state: String) throws {
-        #expect(try use().choose(among: [grant(1, state, minutes: 5)], at: Self.now) == nil)
+        #expect(try need().choose(among: [grant(1, state, minutes: 5)], at: Self.now) == nil)
     }
 
     @Test func `an active grant is not used at its end`() throws {
         let ending = try grant(1, "active", minutes: 1)
-        #expect(try use().choose(among: [ending], at: Self.now + .seconds(59)) != nil)
-        #expect(try use().choose(among: [ending], at: Self.now + .seconds(60)) == nil)
+        #expect(try need().choose(among: [ending], at: Self.now + .seconds(59)) != nil)
+        #expect(try need().choose(among: [ending], at: Self.now + .seconds(60)) == nil)
     }
 
     @Test func `a grant that was named is used, or the reason why not is told`() throws {
@@ -81,5 +87,21 @@ import Testing
         object["requestDigest"] = nil
         let missing = Answer(.object(object))
         #expect(refusal { _ = try GrantView(missing) } == "broker.unclear")
+    }
+
+    private func pending(_ state: String = "pending", nodes: [String] = ["db-1", "db-2"], seconds: Int64 = 1800) -> Answer {
+        Answer([
+            "id": "r-7k2p9x", "state": .string(state), "nodes": .array(nodes.map { .string($0) }),
+            "capabilities": .array(["shell", "exec"]), "runAs": "root", "duration": .integer(seconds),
+        ])
+    }
+
+    @Test func `a pending request that would give what is needed is waited for`() throws {
+        #expect(try need(duration: .seconds(1800)).choose(amongPending: [pending()]) != nil)
+        #expect(try need(duration: .seconds(1801)).choose(amongPending: [pending()]) == nil, "it asks for less time")
+        #expect(try need(runAs: "postgres").choose(amongPending: [pending()]) == nil)
+        #expect(try need(.forward).choose(amongPending: [pending()]) == nil)
+        #expect(try need().choose(amongPending: [pending(nodes: ["db-2"])]) == nil)
+        #expect(try need().choose(amongPending: [pending("denied")]) == nil)
     }
 }

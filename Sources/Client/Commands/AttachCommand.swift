@@ -30,6 +30,6 @@ struct AttachCommand: Command {
         let user = try setting.signIn()
         try user.synchronise()
         _ = try user.me()
-        return try SessionReport(try SessionTicket.attach(to: id, of: user), console).run()
+        return try SessionReport(try SessionTicket.attach(to: id, of: user), of: nil, console).run()
     }
 }

@@ -68,10 +68,14 @@ struct RequestCommand: Command {
             return 0
         }
         if !setting.json { console.errors(report.text(now: .now())) }
-        let decided = try DecisionWait(console, quiet: setting.json).wait(for: try report.id(), of: requester, from: answer)
+        let id = try report.id()
+        let waiting = DecisionWait(console, quiet: setting.json, asked: report.told, again: Self.again(id))
+        guard case .decided(let decided) = try waiting.wait(for: id, of: requester, from: answer) else { return 130 }
         setting.show(decided.json, in: console) { ObjectText.request(decided, now: .now()) }
         return decided.optionalText("state") == AccessRequest.State.approved.rawValue ? 0 : 3
     }
+
+    private static func again(_ id: RequestID) -> String { "stint show \(id) --watch" }
 
     private func rehearse(by requester: Operator, in console: Console) throws -> Int32 {
         try requester.synchronise()
@@ -108,7 +112,7 @@ struct RequestReport {
     }
 
     /// Everybody who would be told: each once, whatever seats they may fill.
-    private var told: [PersonName] { Set(deciders.flatMap(\.people)).sorted() }
+    var told: [PersonName] { Set(deciders.flatMap(\.people)).sorted() }
 
     var rehearsal: JSONValue {
         .object([
@@ -141,28 +145,5 @@ struct RequestReport {
         })
         if complete.entitlement.autoApproval != nil { fields.add("approved", "by the policy, while this month's count lasts") }
         return fields
-    }
-}
-
-/// Waits for a decision and says so once, on a terminal's error stream.
-struct DecisionWait {
-    private let console: Console
-    private let isQuiet: Bool
-
-    init(_ console: Console, quiet: Bool) {
-        self.console = console
-        isQuiet = quiet
-    }
-
-    func wait(for id: RequestID, of requester: Operator, from first: Answer) throws -> Answer {
-        var votesSeen = -1
-        return try requester.waitForDecision(on: id, from: first) { answer in
-            let votes = answer.objects("votes")
-            guard !isQuiet, votes.count != votesSeen else { return }
-            votesSeen = votes.count
-            let voters = votes.compactMap { $0.optionalText("person") }
-            let soFar = voters.isEmpty ? "" : " Approved so far by \(shown(voters.joined(separator: ", ")))."
-            console.errors("Waiting for the decision on \(id).\(soFar) Ctrl-C stops waiting and leaves the request.\n")
-        }
     }
 }

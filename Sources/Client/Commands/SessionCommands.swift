@@ -12,8 +12,8 @@ struct ShellCommand: Command {
     static let declaration = CommandDeclaration(
         name: "shell", group: Groups.working, summary: "Open a shell on a node",
         discussion: """
-            Uses a grant of yours that covers the node. Where there is none and --reason is given, it asks for one, waits \
-            until it is approved, and opens the shell.
+            Uses a grant of yours that covers the node; else waits for a request of yours that would; else, with --reason, \
+            asks. It says who was asked, who has looked and who has voted, and opens the shell the moment it may.
 
             In the session, ~ at the start of a line is the escape: ~. closes it, ~t tells the time left, ~? explains.
             """,
@@ -96,7 +96,13 @@ private struct SessionUse {
         use = GrantUse(
             node: try values.requiredParsed("node") { text throws(Refusal) in try NodeName(text) }, capability: capability,
             runAs: try values.parsed("as") { text throws(Refusal) in try RunAsName(user: text) })
-        grantID = try values.parsed("grant") { text throws(Refusal) in try GrantID(ofGrantOrRequest: text) }
+        // `stint with` names the grant for what it runs.
+        let inherited = values.value("grant") ?? Environment.value(WithCommand.variable).flatMap { $0.isEmpty ? nil : $0 }
+        do throws(Refusal) {
+            grantID = if let inherited { try GrantID(ofGrantOrRequest: inherited) } else { nil }
+        } catch {
+            throw UsageError(code: error.code, message: error.message, hint: error.hint)
+        }
         self.command = command
         self.wantsTerminal = wantsTerminal
         reason = values.value("reason")
@@ -107,43 +113,32 @@ private struct SessionUse {
         let user = try setting.signIn()
         try user.synchronise()
         _ = try user.me()
-        let grant = try grant(of: user, console)
-        let activation = try user.activation(of: grant)
-        let session = try user.open(plan(), under: grant, activation: activation)
-        return try SessionReport(session, console).run()
+        switch try grant(of: user, console) {
+        case .stopped(let status): return status
+        case .grant(let found):
+            let grant = try found.checked(for: use, at: .now())
+            let activation = try user.activation(of: grant)
+            let session = try user.open(plan(), under: grant, activation: activation)
+            return try SessionReport(session, of: grant.id, console).run()
+        }
     }
 
-    private func grant(of user: Operator, _ console: Console) throws -> GrantView {
+    private func grant(of user: Operator, _ console: Console) throws -> GrantQuest.Outcome {
         guard user.directory.nodes[use.node]?.isEnabled == true else {
             throw Refusal.noNodeMatches(try Selector(use.node.text))
         }
-        if let grantID { return try user.grant(grantID).checked(for: use, at: .now()) }
-        if let found = use.choose(among: try user.grants(), at: .now()) { return found }
-        guard let reason else {
-            let verb = use.capability == .shell ? "shell" : "exec"
-            let rest = use.capability == .shell ? "" : " -- CMD"
-            throw ClientError.noCoveringGrant(
+        if let grantID { return .grant(try user.grant(grantID)) }
+        let verb = use.capability == .shell ? "shell" : "exec"
+        let rest = CommandText.shown(command).map { " -- " + $0 } ?? ""
+        let runAs = use.runAs.map { " --as \($0)" } ?? ""
+        let again = "stint \(verb) \(use.node)\(runAs)"
+        return try GrantQuest(
+            user: user, console: console, need: AccessNeed(use, duration: duration),
+            selector: try Selector(use.node.text), reason: reason, again: shown(again + rest),
+            ask: .noCoveringGrant(
                 node: use.node.text, capability: use.capability.rawValue,
-                hint: "Ask for one: stint \(verb) \(use.node) --reason WHY --for 30m\(rest)")
-        }
-        return try ask(user, reason, console)
-    }
-
-    private func ask(_ user: Operator, _ reason: String, _ console: Console) throws -> GrantView {
-        var draft = RequestDraft(selector: try Selector(use.node.text), reason: reason, duration: duration, runAs: use.runAs)
-        let complete = try draft.complete(for: try user.me(), in: user.directory, at: .now())
-        if !complete.capabilities.contains(use.capability) { draft.capabilities = [use.capability] }
-        let (made, answer) = try user.request(draft)
-        let report = RequestReport(made, answer, by: user.identity.person, in: user.directory)
-        console.errors(report.text(now: .now()))
-        let id = try report.id()
-        let decided = try DecisionWait(console, quiet: false).wait(for: id, of: user, from: answer)
-        let state = try decided.text("state")
-        guard state == AccessRequest.State.approved.rawValue else {
-            throw ClientError.requestEnded(id.description, state: state)
-        }
-        try user.synchronise()  // who approved may have joined while we waited
-        return try user.grant(id.sibling()).checked(for: use, at: .now())
+                hint: "Ask for one: \(again) --reason WHY --for 30m\(rest)")
+        ).run()
     }
 
     private func plan() -> SessionPlan {
@@ -161,57 +156,4 @@ private struct SessionUse {
 
     /// What a statement may carry.
     private static func cells(_ count: UInt16) -> Int { min(max(Int(count), 1), 10_000) }
-}
-
-/// Runs an opened session and tells its end.
-struct SessionReport {
-    private let session: OpenedSession
-    private let console: Console
-
-    init(_ session: OpenedSession, _ console: Console) {
-        self.session = session
-        self.console = console
-    }
-
-    func run() throws -> Int32 {
-        let client = SessionClient(session)
-        do {
-            let result = try client.run()
-            if client.isInLine { console.errors("\n") }
-            switch result {
-            case .ended(let ending): return tell(ending)
-            case .closed:
-                return say("Session \(session.id) was closed; the node has not confirmed its end yet.")
-            case .signalled(let signal, let ending):
-                if let ending { _ = tell(ending) }
-                return 128 + signal.rawValue
-            }
-        } catch SessionFault.tampered {
-            return say("The connection was tampered with: a frame of session \(session.id) is not what the node sent.")
-        } catch SessionFault.protocolBroken(let what) {
-            return say("The node broke the protocol, so session \(session.id) was left: \(what)")
-        } catch SessionFault.outputClosed {
-            return EndingWords.stintStatus  // as in `stint exec … | head`, which needs no message
-        } catch let error as any Explainable {
-            // A lost session that could not be taken up again.
-            return say(error.message)
-        } catch SessionFault.connectionLost(let what) {
-            guard let end = client.brokerEnd else {
-                return say("The connection to session \(session.id) was lost. \(what)")
-            }
-            return say("The broker says: \(EndingWords.sentence(session.id, end.reason, detail: end.detail))")
-        }
-    }
-
-    /// A command that ended by itself says all with its status.
-    private func tell(_ ending: SessionEnding) -> Int32 {
-        let isPlain = ending.reason == .exited && session.plan.terminal == nil && ending.left == 0
-        if !isPlain { _ = say(EndingWords.sentence(session.id, ending)) }
-        return EndingWords.status(of: ending)
-    }
-
-    private func say(_ text: String) -> Int32 {
-        console.errors("\(shown(text))\n")
-        return EndingWords.stintStatus
-    }
 }

@@ -34,14 +34,18 @@ package struct GrantView: Sendable {
         self.answer = answer
     }
 
+    /// Whether sessions can be opened under it, or it can be started.
+    package func isUsable(at now: Timestamp) -> Bool {
+        switch state {
+        case .ready: true
+        case .active: notAfter.map { now < $0 } ?? false
+        case .ending, .ended, .lapsed, .cancelled: false
+        }
+    }
+
     /// Whether a session of this kind could be opened under it.
     package func covers(_ use: GrantUse, at now: Timestamp) -> Bool {
-        switch state {
-        case .ready: break
-        case .active: guard let notAfter, now < notAfter else { return false }
-        case .ending, .ended, .lapsed, .cancelled: return false
-        }
-        return nodes.contains(use.node.text) && capabilities.contains(use.capability.rawValue)
+        isUsable(at: now) && nodes.contains(use.node.text) && capabilities.contains(use.capability.rawValue)
             && (use.runAs.map { $0.text == runAs } ?? true)
     }
 
@@ -68,14 +72,6 @@ package struct GrantUse: Sendable, Equatable {
         self.node = node
         self.capability = capability
         self.runAs = runAs
-    }
-
-    /// The grant to use: an active one before one that would have to be started, then the one that lasts longest.
-    package func choose(among grants: [GrantView], at now: Timestamp) -> GrantView? {
-        grants.filter { $0.covers(self, at: now) }.max { left, right in
-            if (left.state == .active) != (right.state == .active) { return right.state == .active }
-            return (left.notAfter?.milliseconds ?? 0, right.id) < (right.notAfter?.milliseconds ?? 0, left.id)
-        }
     }
 }
 

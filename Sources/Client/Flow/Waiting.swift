@@ -1,37 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Access
-import Glibc
+import Posix
 import Protocol
 import Transport
 
-extension Operator {
+/// Waits for the decision on a request: asks the broker on a thread of its own, so that the person can stop waiting and
+/// see the time pass meanwhile. Owned by one thread.
+package final class DecisionPoll {
     /// A broker that restarts is waited for about this long, in steps of ``pause``.
     private static let patience = 30
-    private static let pause = timespec(tv_sec: 2, tv_nsec: 0)
+    private static let pause: Duration = .seconds(2)
 
-    /// Waits until a request is decided.
-    ///
-    /// - Parameter seen: called with each new version of it.
-    /// - Returns: the decided request.
-    package func waitForDecision(on id: RequestID, from first: Answer, seen: (Answer) -> Void) throws -> Answer {
-        var current = first
-        var failures = 0
-        while try current.text("state") == AccessRequest.State.pending.rawValue {
-            seen(current)
-            let query: [(name: String, value: String)] = [
-                ("wait", String(Limits.longPoll.wholeSeconds)), ("version", String(try current.integer("version"))),
-            ]
+    /// The request, as the broker last told it.
+    package private(set) var current: Answer
+    private let path: String
+    private let connect: @Sendable () throws -> BrokerClient
+    private var call: BackgroundCall<Answer>?
+    private var callAt: ContinuousClock.Instant = .now
+    private var failures = 0
+
+    package init(_ id: RequestID, from first: Answer, of user: Operator) {
+        current = first
+        path = "\(Route.requests)/\(id)"
+        let (broker, pin, device) = (user.identity.broker, user.identity.pin, user.key)
+        connect = { try BrokerClient(broker, pin: pin, as: device) }
+    }
+
+    package var isPending: Bool { current.optionalText("state") == AccessRequest.State.pending.rawValue }
+
+    /// Readable when there is an answer; -1 while nothing is asked.
+    package var number: Int32 { call?.number ?? -1 }
+
+    /// When ``advance()`` has something to do even if no answer comes.
+    package var due: Duration? { call == nil ? max(.zero, callAt - .now) : nil }
+
+    /// Takes the answer that is there, and asks on.
+    package func advance() throws {
+        if let result = call?.result {
+            call = nil
             do {
-                current = Answer(try broker.get("\(Route.requests)/\(id)", query, wait: Limits.longPoll))
+                current = try result.get()
                 failures = 0
             } catch let error as TransportError where Self.mayPass(error) && failures < Self.patience {
                 failures += 1
-                var rest = Self.pause
-                nanosleep(&rest, nil)
+                callAt = .now + Self.pause
             }
         }
-        return current
+        guard isPending, call == nil, .now >= callAt else { return }
+        let query: [(name: String, value: String)] = [
+            ("wait", String(Limits.longPoll.wholeSeconds)), ("version", String(try current.integer("version"))),
+            ("looked", String(current.objects("looked").count)),
+        ]
+        call = try BackgroundCall("decision") { [path, connect] in
+            Answer(try connect().get(path, query, wait: Limits.longPoll))
+        }
     }
 
     /// Whether the same question may be answered later; asking changes nothing.

@@ -31,6 +31,20 @@ package enum EndingWords {
         return "Session \(id) ended: \(words(reason))\(more)."
     }
 
+    /// How to go on, where there is a way: `Grant g-7k2p9x is yours until …: stint shell db-1, or give it back: stint done`.
+    package static func next(
+        after reason: Session.EndReason, on node: NodeName, grant: GrantID?, until: Timestamp, now: Timestamp
+    ) -> String? {
+        switch reason {
+        case .expired: return "To go on, ask again: stint shell \(node) --reason WHY --for 30m"
+        case .revoked, .personDisabled, .released, .refused, .tampered: return nil
+        case .exited, .maximumDuration, .idle, .ended, .clientClosed, .leaseLost, .recorderFailed, .failed, .unconfirmed:
+            guard let grant, now < until else { return nil }
+            return "Grant \(grant) is yours \(TimeText.brief(until, now: now)). Go on: stint shell \(node)   "
+                + "Give it back: stint done \(grant)"
+        }
+    }
+
     private static func words(_ reason: Session.EndReason) -> String {
         switch reason {
         case .exited: "it exited"

@@ -32,6 +32,7 @@ package enum Failures {
             "principal.malformed", "selector.malformed", "tag.malformed", "token.damaged", "token.malformed",
             "token.wrong-kind", "transport.bad-endpoint",
         ]),
+        (127, ["command.not-found"]),
         // Too late, too early, already.
         (5, [
             "charter.outdated", "client.already-joined", "founding.", "grant.activation-deadline-passed",

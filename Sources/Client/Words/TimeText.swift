@@ -11,6 +11,12 @@ package enum TimeText {
         "\(local(time)) (\(utc(time))), \(relative(time, now: now))"
     }
 
+    /// `until 02:32:46 CET, for 29 min`, for a line that has more to say.
+    package static func brief(_ time: Timestamp, now: Timestamp) -> String {
+        let clock = String(decoding: local(time).utf8.dropFirst(11), as: UTF8.self)
+        return "until \(clock), for \(RelativeTime.length(time - now))"
+    }
+
     /// Seconds are enough for people.
     package static func utc(_ time: Timestamp) -> String {
         String(decoding: time.description.utf8.prefix(19), as: UTF8.self) + "Z"
