@@ -2,6 +2,7 @@
 
 import Access
 import CommandLineKit
+import Posix
 import Protocol
 import StrictJSON
 
@@ -27,7 +28,9 @@ struct GrantQuest {
     func run() throws -> Outcome {
         if let grant = need.choose(among: try user.grants(), at: .now()) { return .grant(grant) }
         let pending = try Answer(try user.broker.get(Route.requests, [("scope", "mine"), ("state", "pending")])).items()
-        if let request = need.choose(amongPending: pending) {
+        // A script that does not ask for access must not hang until somebody decides.
+        let mayWait = reason != nil || StandardStream.error.isTerminal
+        if mayWait, let request = need.choose(amongPending: pending) {
             let id = try RequestID(try request.text("id"))
             console.errors("Request \(id) of yours already asks for this.\n")
             return try wait(for: id, from: request, asked: deciders(of: request))
