@@ -56,7 +56,7 @@ let targets: [[Target]] = [
     layer("Client", on: ["Access", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "CommandLineKit"]),
     [
         program("stint", on: ["Client", "Access", "Evidence", "StrictJSON", "Posix", "Transport", "Protocol", "CommandLineKit"]),
-        program("stintd", on: ["Broker", "Verifier", "Posix", "CommandLineKit"]),
+        program("stintd", on: ["Broker", "Verifier", "Posix", "Protocol", "Transport", "CommandLineKit"]),
         program("stint-agent", on: ["Agent", "Access", "Evidence", "StrictJSON", "Posix", "Transport", "Protocol", "CommandLineKit"]),
     ],
     [

@@ -39,10 +39,16 @@ extension Policy {
                 policy.forbid.append(try ForbidRule(try ObjectReader(item, path: "forbid[\(index)]")))
             }
         }
+        if let items = try reader.optionalArray("retention", maximum: 100) {
+            for (index, item) in items.enumerated() {
+                policy.retention.append(try RetentionRule(try ObjectReader(item, path: "retention[\(index)]")))
+            }
+        }
         guard !policy.entitlements.isEmpty else { throw reader.unacceptable("entitlements", "the policy has no entitlement") }
         try checkDistinct(policy.entitlements.map(\.name.text), "entitlements", reader)
         try checkDistinct(policy.forbid.map(\.name.text), "forbid", reader)
         try checkDistinct(policy.rosters.map(\.name.text), "rosters", reader)
+        try checkDistinct(policy.retention.map(\.nodes.description), "retention", reader)
         try policy.checkRosters(reader)
         return policy
     }

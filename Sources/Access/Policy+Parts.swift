@@ -96,6 +96,16 @@ extension ReasonField {
     }
 }
 
+extension RetentionRule {
+    init(_ given: ObjectReader) throws(JSONError) {
+        var reader = given
+        let nodes = try reader.understood("nodes") { text throws(Refusal) in try Selector(text) }
+        let days = try reader.integer("keepDays", in: 1...Self.longestDays)
+        self.init(nodes: nodes, keep: .seconds(days * 86_400))
+        try reader.finish()
+    }
+}
+
 // MARK: - Reading the types of the domain
 
 extension ObjectReader {

@@ -160,6 +160,8 @@ package struct Policy: Sendable, Equatable {
     /// What is never allowed, whatever the entitlements say.
     package var forbid: [ForbidRule]
     package var rosters: [DutyRoster]
+    /// How long recordings are kept: for ever where no rule matches.
+    package var retention: [RetentionRule] = []
 
     package init(entitlements: [Entitlement], forbid: [ForbidRule] = [], rosters: [DutyRoster] = []) {
         self.entitlements = entitlements

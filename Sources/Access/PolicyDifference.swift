@@ -15,6 +15,8 @@ package struct PolicyDifference: Sendable, Equatable {
         var changes = Self.compare("entitlement", old.entitlements.map { ($0.name.text, $0.summary) }, new.entitlements.map { ($0.name.text, $0.summary) })
         changes += Self.compare("forbid", old.forbid.map { ($0.name.text, $0.summary) }, new.forbid.map { ($0.name.text, $0.summary) })
         changes += Self.compare("roster", old.rosters.map { ($0.name.text, $0.summary) }, new.rosters.map { ($0.name.text, $0.summary) })
+        changes += Self.compare(
+            "retention", old.retention.map { ($0.nodes.description, $0.summary) }, new.retention.map { ($0.nodes.description, $0.summary) })
         let order = new.entitlements.map(\.name)
         let known = Set(old.entitlements.map(\.name))
         if order.filter(known.contains) != old.entitlements.map(\.name).filter(Set(order).contains) {
@@ -71,6 +73,10 @@ extension ForbidRule {
             ("runAs", runAs?.map(\.text).joined(separator: ", ") ?? "all"),
         ]
     }
+}
+
+extension RetentionRule {
+    fileprivate var summary: [(key: String, value: String)] { [("keepDays", String(keep.wholeSeconds / 86_400))] }
 }
 
 extension DutyRoster {

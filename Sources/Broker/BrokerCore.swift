@@ -23,6 +23,9 @@ final class BrokerCore: Sendable {
     let recordings: RecordingKeeper
     let indexer: SearchIndexer
     let searchReaders: ReaderPool
+    let settings: BrokerSettings
+    /// How much room there was when somebody looked last.
+    let quota = Mutex<Quota?>(nil)
     let agents = AgentRegistry()
     let waiters = Waiters()
     let looks = Looks()
@@ -44,6 +47,7 @@ final class BrokerCore: Sendable {
         heads = LedgerHeads(key, roll, clock)
         recordings = try RecordingKeeper(home)
         indexer = try SearchIndexer(home, readers)
+        settings = try BrokerSettings.read(home)
         searchReaders = try ReaderPool(path: home.searchIndex, count: 1)
         self.loop = loop
     }

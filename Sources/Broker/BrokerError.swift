@@ -27,6 +27,8 @@ package enum BrokerError: Explainable, Equatable {
     case clockMovedBack(seconds: Int64)
     case grantNotActive(GrantID)
     case recorderFailed(String)
+    case noRoom(String)
+    case holdExists(HoldName)
     case overloaded
 
     package var code: String {
@@ -52,6 +54,8 @@ package enum BrokerError: Explainable, Equatable {
         case .clockMovedBack: "clock.moved-back"
         case .grantNotActive: "grant.not-active"
         case .recorderFailed: "session.recorder-failed"
+        case .noRoom: "recording.no-room"
+        case .holdExists: "hold.exists"
         case .overloaded: "broker.overloaded"
         }
     }
@@ -80,6 +84,8 @@ package enum BrokerError: Explainable, Equatable {
         case .clockMovedBack(let seconds): "The broker's clock went back by \(seconds) s, so it grants nothing."
         case .grantNotActive(let id): "Grant \(id) is not active."
         case .recorderFailed(let what): "The session cannot be recorded: \(what)"
+        case .noRoom(let words): "There is no room to record a session. \(words)"
+        case .holdExists(let name): "There is a hold `\(name)` already, on something else."
         case .overloaded: "The broker has too much to do."
         }
     }
@@ -99,6 +105,8 @@ package enum BrokerError: Explainable, Equatable {
         case .clockMovedBack: "Set the broker's clock right (NTP)."
         case .grantNotActive: "`stint shell` and `stint exec` activate it."
         case .recorderFailed: "See the disk of the broker; the policy demands a recording."
+        case .noRoom: "Ask whoever runs the broker to make room, or to raise `recordings.limit` in its settings."
+        case .holdExists: "`stint hold list` shows it. Choose another name."
         case .overloaded: "Try again in a moment."
         case .noSuchPath, .wrongMethod, .parameterMalformed, .notFound, .notAPerson, .otherDevice, .requestIDTaken, .takenOver: nil
         }

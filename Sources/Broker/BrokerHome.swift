@@ -19,6 +19,9 @@ package struct BrokerHome: Sendable {
     var database: String { path + "/stint.db" }
     var recordings: String { path + "/recordings" }
     /// The words of the recordings; made again when it is not there.
+    /// How far each export of the ledger is.
+    var exports: String { path + "/exports" }
+    var settings: String { path + "/settings.json5" }
     var searchIndex: String { path + "/search.db" }
     var lockPath: String { path + "/serve.lock" }
     /// The address that `stintd serve` listens on now, for scripts.

@@ -15,6 +15,7 @@ package final class BrokerServer: Sendable {
     private let hub: SessionHub
     private let server: HTTPServer
     private let sweeper: SweeperThread
+    private let retention: RetentionKeeper
     /// Where it listens.
     package let endpoint: Endpoint
 
@@ -45,6 +46,7 @@ package final class BrokerServer: Sendable {
         try core.indexer.start()
         self.endpoint = try server.listen(endpoint ?? Endpoint(founding.address))
         sweeper = try SweeperThread(core)
+        retention = try RetentionKeeper(core)
         try DurableFile.writeAtomically(Array("\(self.endpoint)\n".utf8), to: home.address)
     }
 
@@ -53,6 +55,7 @@ package final class BrokerServer: Sendable {
         Log.info("stintd \(Version.text) serves \(core.home.path) on \(endpoint), key \(core.key.publicKey)")
         core.loop.run()
         sweeper.stop()
+        retention.stop()
         core.recordings.stop()
         core.indexer.stop()
         core.searchReaders.stop()

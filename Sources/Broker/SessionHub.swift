@@ -107,6 +107,7 @@ final class SessionHub: Sendable {
         }
         core.write { [core] workflow in
             try core.clock.checkNotMovedBack()
+            try core.checkQuota()
             return try workflow.open(opening, from: device)
         } completion: { [self] result in
             switch result {

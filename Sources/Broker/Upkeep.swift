@@ -28,6 +28,28 @@ package enum Upkeep {
         return try Verification(database: home.database, recordings: home.recordings, head: try head.map(readHead))
     }
 
+    /// What a broker's operator wants to know at a glance, line by line. The broker may serve meanwhile, or not.
+    package static func status(_ home: BrokerHome) throws -> (fields: [(name: String, value: String)], isFine: Bool) {
+        try home.check()
+        let database = try Connection(path: home.database, mode: .readOnly)
+        let quota = try Quota.measure(home, try BrokerSettings.read(home))
+        let (growing, kept) = try (database.growingRecordings().count, database.keptRecordingCount())
+        // A lock that can be taken is nobody's.
+        let serves = (try? FileLock(home.lockPath)) == nil
+        let address = serves ? String(decoding: try DurableFile.read(home.address, maximumBytes: 300).dropLast(), as: UTF8.self) : ""
+        let head = try database.ledgerHead()
+        let fields = [
+            ("broker", serves ? "serves on \(address)" : "does not serve"),
+            ("ledger", "\(head.number) entries, the last at \(try database.ledgerTime().map { $0.description } ?? "no time")"),
+            ("recordings", "\(growing) growing, \(kept) ended"),
+            ("room", quota.words), ("level", quota.level.rawValue),
+        ]
+        let exports = try (access(home.exports, F_OK) == 0 ? DurableFile.listDirectory(home.exports) : [])
+            .filter { !$0.hasSuffix(".lock") && !$0.hasSuffix(".new") }
+            .map { name in ("export", "`\(name)` is \(head.number - (try ExportCursor(home, name).read().number)) entries behind") }
+        return (fields + exports, quota.level == .fine)
+    }
+
     /// Puts a backup in the place of the database.
     ///
     /// The database that was there stays beside it. No broker may serve meanwhile.

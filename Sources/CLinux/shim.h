@@ -180,3 +180,8 @@ static inline int stint_get_window_size(int terminal, uint16_t *columns, uint16_
     }
     return result;
 }
+
+// tcp(7): how many bytes the other side has not acknowledged.
+#include <sys/ioctl.h>
+#include <linux/sockios.h>
+static inline int stint_unacknowledged(int descriptor, int *count) { return ioctl(descriptor, SIOCOUTQ, count); }

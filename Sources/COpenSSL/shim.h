@@ -35,6 +35,12 @@ static inline int stint_ssl_set_version(SSL_CTX *context, int version) {
     return SSL_CTX_set_min_proto_version(context, version) == 1
         && SSL_CTX_set_max_proto_version(context, version) == 1;
 }
+static inline int stint_ssl_set_minimum_version(SSL_CTX *context, int version) {
+    return SSL_CTX_set_min_proto_version(context, version) == 1;
+}
+static inline int stint_ssl_set_server_name(SSL *connection, const char *name) {
+    return (int)SSL_set_tlsext_host_name(connection, name);
+}
 static inline void stint_ssl_set_mode(SSL_CTX *context, long mode) { SSL_CTX_set_mode(context, mode); }
 static inline void stint_ssl_set_read_ahead(SSL_CTX *context, int on) { SSL_CTX_set_read_ahead(context, on); }
 static inline void stint_ssl_disable_session_cache(SSL_CTX *context) {

@@ -30,6 +30,7 @@ package enum ClientError: Explainable, Equatable {
     case waitedTooLong(String)
     case connectionClosed
     case noRecording(String)
+    case noHold(String)
     case evidenceFails(String)
     case noSuchCommand(String)
 
@@ -60,6 +61,7 @@ package enum ClientError: Explainable, Equatable {
         case .waitedTooLong: "session.timed-out"
         case .connectionClosed: "session.connection-closed"
         case .noRecording: "recording.not-found"
+        case .noHold: "hold.not-found"
         case .evidenceFails: "evidence.does-not-hold"
         case .noSuchCommand: "command.not-found"
         }
@@ -93,6 +95,7 @@ package enum ClientError: Explainable, Equatable {
         case .connectionClosed: "The broker closed the connection before the session was open."
         case .waitedTooLong(let node): "Node `\(node)` did not answer the opening in time."
         case .noRecording(let id): "Session \(id) has no recording."
+        case .noHold(let name): "No hold `\(name)` is in force."
         case .evidenceFails(let what): "The evidence does not hold. \(what)"
         case .noSuchCommand(let name): "There is no command `\(name)` on this machine."
         }
@@ -119,6 +122,7 @@ package enum ClientError: Explainable, Equatable {
         case .noCoveringGrant(_, _, let hint): hint
         case .requestEnded(let id, _), .grantNotUsable(let id, _), .grantElsewhere(let id, _): "`stint show \(id)` tells what happened."
         case .waitedTooLong: "`stint nodes` tells whether it is connected."
+        case .noHold: "`stint hold list` shows those that are."
         case .evidenceFails: "Get the file again from where it was written. Where --root was given, compare it with what `stint whoami` shows."
         case .noSuchCommand: "Nothing was asked. PATH says where commands are looked for."
         case .noRecording: "The session may not have begun, or its policy records best effort only."

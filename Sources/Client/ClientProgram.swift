@@ -50,6 +50,10 @@ package enum ClientProgram {
         .command(ShellCommand.self), .command(ExecCommand.self), .command(AttachCommand.self),
         .command(WithCommand.self), .command(SessionsCommand.self),
         .command(ReplayCommand.self), .command(SearchCommand.self),
+        .family(
+            CommandFamily(
+                name: "hold", group: Groups.working, summary: "Keep recordings from being deleted",
+                commands: [HoldListCommand.self, HoldAddCommand.self, HoldRemoveCommand.self], standard: HoldListCommand.self)),
         .command(NodesCommand.self), .command(PeopleCommand.self), .command(WhoamiCommand.self),
         .command(StatusCommand.self),
         .family(

@@ -11,6 +11,7 @@ package enum Route {
     package static let grants = "/v1/grants"
     package static let sessions = "/v1/sessions"
     package static let search = "/v1/search"
+    package static let holds = "/v1/holds"
     package static let nodes = "/v1/nodes"
     package static let people = "/v1/people"
     package static let ledger = "/v1/ledger"

@@ -143,7 +143,7 @@ extension Connection {
 }
 
 extension LedgerEntry {
-    init(_ row: Row) throws {
+    package init(_ row: Row) throws {
         guard let previous = Digest(hex: try row.text("previous")) else {
             throw StorageError.corrupt(detail: "a ledger entry has no predecessor")
         }

@@ -33,6 +33,11 @@ extension Connection {
         try query("SELECT session FROM recording WHERE state = 'growing'").map { try SessionID(try $0.text("session")) }
     }
 
+    /// Recordings that have ended and are not deleted.
+    package func keptRecordingCount() throws -> Int64 {
+        try first("SELECT count(*) AS n FROM recording WHERE state IN ('whole', 'truncated')")?.integer("n") ?? 0
+    }
+
     package func beginRecording(_ id: SessionID, at now: Timestamp) throws {
         try run(
             "INSERT INTO recording (session, state, begun_at) VALUES (?1, 'growing', ?2)", .text(id.description),

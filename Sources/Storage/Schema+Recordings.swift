@@ -48,5 +48,49 @@ extension Schema {
         CREATE TRIGGER recording_delete BEFORE DELETE ON recording BEGIN
             SELECT RAISE(ABORT, 'what is known of a recording is never deleted');
         END;
+
+        -- Whatever else is decided, a recording that is named by a hold in force stays.
+        CREATE TRIGGER recording_held BEFORE UPDATE ON recording WHEN NEW.state = 'deleted' BEGIN
+            SELECT RAISE(ABORT, 'a recording that is held is never deleted')
+            WHERE EXISTS (
+                SELECT 1 FROM hold AS h JOIN session AS s ON s.id = NEW.session
+                WHERE h.removed_at IS NULL AND h.scope IN (s.id, s.grant, 'person:' || s.person, '*'));
+        END;
+
+        CREATE TABLE hold (
+            digest TEXT NOT NULL PRIMARY KEY CHECK (length(digest) = 64 AND digest NOT GLOB '*[^0-9a-f]*'),
+            name TEXT NOT NULL CHECK (name GLOB '[a-z0-9]*' AND name NOT GLOB '*[^a-z0-9._-]*' AND length(name) <= 63),
+            scope TEXT NOT NULL CHECK (length(scope) BETWEEN 1 AND 2048),
+            statement TEXT NOT NULL,
+            signatures TEXT NOT NULL CHECK (signatures GLOB '[[]*]'),
+            at INTEGER NOT NULL CHECK (at > 0),
+            removal TEXT,
+            removal_signatures TEXT CHECK (removal_signatures GLOB '[[]*]'),
+            removed_at INTEGER CHECK (removed_at > 0),
+            CONSTRAINT plain CHECK (instr(digest || name || scope || statement || coalesce(removal, ''), char(0)) = 0),
+            CONSTRAINT as_signed CHECK (
+                instr(statement, '"type":"hold"') > 0 AND instr(statement, '"kind":"add"') > 0
+                AND instr(statement, '"name":"' || name || '"') > 0 AND instr(statement, '"scope":"' || scope || '"') > 0),
+            CONSTRAINT removed CHECK (
+                (removal IS NULL) = (removed_at IS NULL) AND (removal IS NULL) = (removal_signatures IS NULL)
+                AND (removal IS NULL OR (instr(removal, '"type":"hold"') > 0 AND instr(removal, '"kind":"remove"') > 0
+                    AND instr(removal, '"name":"' || name || '"') > 0 AND instr(removal, '"scope":"' || scope || '"') > 0)))
+        ) STRICT, WITHOUT ROWID;
+        CREATE UNIQUE INDEX hold_in_force ON hold (name) WHERE removed_at IS NULL;
+        CREATE INDEX hold_by_time ON hold (at);
+
+        CREATE TRIGGER hold_insert BEFORE INSERT ON hold BEGIN
+            SELECT RAISE(ABORT, 'a hold begins in force') WHERE NEW.removed_at IS NOT NULL;
+            SELECT RAISE(ABORT, 'this hold exists')
+            WHERE EXISTS (SELECT 1 FROM hold WHERE digest = NEW.digest)
+                OR EXISTS (SELECT 1 FROM hold WHERE name = NEW.name AND removed_at IS NULL);
+        END;
+        CREATE TRIGGER hold_update BEFORE UPDATE ON hold BEGIN
+            SELECT RAISE(ABORT, 'a hold is removed once') WHERE OLD.removed_at IS NOT NULL OR NEW.removed_at IS NULL;
+            SELECT RAISE(ABORT, 'what was held never changes')
+            WHERE NEW.digest IS NOT OLD.digest OR NEW.name IS NOT OLD.name OR NEW.scope IS NOT OLD.scope
+                OR NEW.statement IS NOT OLD.statement OR NEW.signatures IS NOT OLD.signatures OR NEW.at IS NOT OLD.at;
+        END;
+        CREATE TRIGGER hold_delete BEFORE DELETE ON hold BEGIN SELECT RAISE(ABORT, 'a hold is never deleted'); END;
         """
 }

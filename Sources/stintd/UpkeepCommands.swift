@@ -93,3 +93,26 @@ struct CheckCommand: Command {
         return verification.findings.isEmpty ? 0 : 1
     }
 }
+
+struct StatusCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "status", group: group, summary: "Show how the broker of this home is doing",
+        discussion: """
+            Reads the home and asks nobody. Exits with 1 where room for recordings gets tight: a monitor may run it. At 80 % of the \
+            limit it warns, and when the limit is reached, or the disk has no more free than it is to leave, no session is opened.
+            """,
+        examples: [.init("stintd status", "See how much room recordings have.")])
+
+    private let home: BrokerHome
+
+    init(_ values: ParsedValues) throws(UsageError) { home = stintHome(values) }
+
+    func run(in console: Console) throws -> Int32 {
+        let status = try Upkeep.status(home)
+        let width = status.fields.map(\.name.utf8.count).max() ?? 0
+        for (name, value) in status.fields {
+            console.output(name + String(repeating: " ", count: width - name.utf8.count + 2) + value + "\n")
+        }
+        return status.isFine ? 0 : 1
+    }
+}

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+
 /// A statement that the schema must refuse, on the database of ``SchemaStory``, and words of the refusal.
 struct SchemaAttack: Sendable {
     let sql: String
@@ -10,7 +12,7 @@ struct SchemaAttack: Sendable {
         self.refusal = refusal
     }
 
-    static let all = roll + requests + votes + grants + activations + endings + sessions + sessionMoves + ledger + recordings
+    static let all = roll + requests + votes + grants + activations + endings + sessions + sessionMoves + ledger + recordings + holds
 
     private typealias Story = SchemaStory
     private static let anyone = "CHECK constraint failed"
@@ -199,6 +201,21 @@ struct SchemaAttack: Sendable {
         SchemaAttack("UPDATE recording SET state = 'deleted', deleted_at = 9 WHERE session = 's-00000b'", "moves forward only"),
         SchemaAttack("UPDATE recording SET state = 'growing' WHERE session = 's-00000e'", "moves forward only"),
         SchemaAttack("DELETE FROM recording WHERE session = 's-00000e'", "never deleted"),
+    ]
+
+    private static let holds = [
+        SchemaAttack(Story.hold("c", name: "case-3", scope: "person:alice") + "; UPDATE recording SET state = 'deleted', deleted_at = 9 WHERE session = 's-00000e'", "that is held"),
+        SchemaAttack(Story.hold("c", name: "case-3", scope: "g-000003") + "; UPDATE recording SET state = 'deleted', deleted_at = 9 WHERE session = 's-00000e'", "that is held"),
+        SchemaAttack(Story.hold("c", name: "case-1"), "exists"),
+        SchemaAttack(Story.hold("a", name: "case-3", verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack(Story.hold("c", name: "case-3", signed: "case-4"), "as_signed"),
+        SchemaAttack(Story.hold("c", name: "Case"), anyone),
+        SchemaAttack(Story.hold("c", name: "case-3") + "; UPDATE hold SET removed_at = 9 WHERE name = 'case-3'", "removed"),
+        SchemaAttack("INSERT INTO hold SELECT '\(Story.hash("c"))', name, scope, statement, signatures, at, removal, removal_signatures, removed_at FROM hold WHERE name = 'case-2'", "begins in force"),
+        SchemaAttack("UPDATE hold SET scope = 'env=x' WHERE name = 'case-1'", "removed once"),
+        SchemaAttack("UPDATE hold SET removed_at = NULL, removal = NULL, removal_signatures = NULL WHERE name = 'case-2'", "removed once"),
+        SchemaAttack(Story.removeHold("case-1").replacingOccurrences(of: "SET", with: "SET at = 9,"), "what was held never"),
+        SchemaAttack("DELETE FROM hold", "never deleted"),
     ]
 
     private static let ledger = [

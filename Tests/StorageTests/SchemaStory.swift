@@ -18,6 +18,7 @@ enum SchemaStory {
         ending("a", kind: "release", subject: "g-000005"),
         ledger(1, previous: String(repeating: "0", count: 64)), ledger(2, previous: hash("1")),
         "INSERT INTO ledger_tree VALUES (1, 0, zeroblob(32))",
+        hold("a", name: "case-1"), hold("b", name: "case-2"), removeHold("case-2"),
         "INSERT INTO presence VALUES ('web-1', 1, '10.0.0.1', '1.0')",
         "UPDATE presence SET last_seen = 2, address = '10.0.0.2'",
     ].joined(separator: ";\n")
@@ -136,6 +137,20 @@ enum SchemaStory {
         "INSERT INTO recording (session, state, begun_at) VALUES ('s-00000b', 'growing', 410), ('s-00000e', 'growing', 410)",
         "INSERT INTO recording (session, state, begun_at) VALUES ('s-00000f', 'growing', 410)", endRecording("e", missing: 3),
     ].joined(separator: ";\n")
+
+    static func hold(_ digest: String, name: String, signed: String? = nil, scope: String = "person:bob", verb: String = "INSERT") -> String {
+        """
+        \(verb) INTO hold (digest, name, scope, statement, signatures, at) VALUES ('\(hash(digest))', '\(name)', '\(scope)',
+            '{"kind":"add","name":"\(signed ?? name)","scope":"\(scope)","type":"hold"}', '[]', 1)
+        """
+    }
+
+    static func removeHold(_ name: String) -> String {
+        """
+        UPDATE hold SET removed_at = 2, removal_signatures = '[]',
+            removal = '{"kind":"remove","name":"\(name)","scope":"person:bob","type":"hold"}' WHERE name = '\(name)'
+        """
+    }
 
     /// The recording of a session ends, with something missing or whole.
     static func endRecording(_ letter: String, missing: Int = 0) -> String {

@@ -68,21 +68,27 @@ struct LedgerVerifyCommand: Command {
 
 struct LedgerExportCommand: Command {
     static let declaration = CommandDeclaration(
-        name: "export", group: Groups.looking, summary: "Write the ledger as JSON, one entry a line",
+        name: "export", group: Groups.looking, summary: "Write the ledger, one entry a line",
         discussion: """
-            Entries come oldest first, none left out; the number of the last one written is where the next \
-            export goes on with --after.
+            Every hash is computed here. Entries come oldest first, none left out; the number of the last one written is where the next \
+            export goes on with --after. On the broker's machine `stintd export` follows the ledger and sends it to a collector.
             """,
-        parameters: [.option("after", value: "NUMBER", help: "Begin behind this entry.")],
+        parameters: [
+            .option("after", value: "NUMBER", help: "Begin behind this entry."),
+            .option("format", value: "FORMAT", help: "As json (if left out), cef or syslog."),
+        ],
         examples: [.init("stint ledger export --after 1200 >>ledger.jsonl", "Go on behind entry 1200.")])
 
     private let setting: CommandSetting
     private let after: Int64
+    private let format: LedgerFormat
 
     init(_ values: ParsedValues) throws(UsageError) {
         setting = CommandSetting(values)
         let after = try values.integer("after", in: 0...Int64.max)
         self.after = after ?? 0
+        let format = try values.value("format", expecting: "json, cef or syslog") { LedgerFormat(rawValue: $0) }
+        self.format = format ?? .json
     }
 
     func run(in console: Console) throws -> Int32 {
@@ -97,9 +103,23 @@ struct LedgerExportCommand: Command {
                 guard number == last + 1 else {
                     throw EvidenceError.ledgerBroken(number: last + 1, what: "it is missing; entry \(number) follows")
                 }
-                console.output(entry.json.text + "\n")
+                console.output(format.line(try entry.ledgerEntry(), host: user.identity.broker) + "\n")
                 last = number
             }
         }
+    }
+}
+
+extension Answer {
+    /// The entry, whose hash is computed here; the API's own must be the same.
+    fileprivate func ledgerEntry() throws -> LedgerEntry {
+        guard let previous = Digest(hex: try text("previous")) else { throw ClientError.unclearAnswer("`previous` is no digest") }
+        let entry = try LedgerEntry(
+            number: try integer("number"), at: Timestamp(milliseconds: try integer("atMilliseconds")), event: try text("event"),
+            subject: try text("subject"), actor: optionalText("actor") ?? "", body: try text("body"), previous: previous)
+        guard try text("hash") == entry.hash.hex else {
+            throw EvidenceError.ledgerBroken(number: entry.number, what: "its content was changed")
+        }
+        return entry
     }
 }

@@ -119,9 +119,11 @@ final class Installation: Sendable {
 
     /// Starts the broker, and waits until it answers.
     ///
-    /// - Parameter fault: as the tampering broker knows it; nil for the honest one.
-    func startBroker(_ fault: String? = nil) async throws {
-        let program = launchBroker(fault)
+    /// - Parameters:
+    ///   - fault: as the tampering broker knows it; nil for the honest one.
+    ///   - clock: how far its wall clock is ahead, as `+2d`.
+    func startBroker(_ fault: String? = nil, clock: String? = nil) async throws {
+        let program = launchBroker(fault, clock)
         let broker = try program.get()
         processes.withLock { $0.broker = broker }
         try await eventually("the broker of \(directory)") {
@@ -130,13 +132,20 @@ final class Installation: Sendable {
         }
     }
 
-    private func launchBroker(_ fault: String?) -> Swift.Result<RunningProgram, any Error> {
+    private func launchBroker(_ fault: String?, _ clock: String?) -> Swift.Result<RunningProgram, any Error> {
         let streams = RunningProgram.Streams.files(
             input: "/dev/null", output: "/dev/null", errors: directory + "/broker.log")
         return Swift.Result {
             if let fault {
                 try RunningProgram(
                     Programs.tamperingBroker, [brokerHome, fault], environment: Self.environment, streams: streams)
+            } else if let clock {
+                // The wrapper of faketime would stay between us and the broker. Its library begins the first program once
+                // more, without arguments.
+                try RunningProgram(
+                    "/usr/bin/env", [Programs.stintd, "serve", "--home", brokerHome],
+                    environment: Self.environment.merging(["LD_PRELOAD": Programs.faketimeLibrary, "FAKETIME": clock]) { $1 },
+                    streams: streams)
             } else {
                 try RunningProgram(
                     Programs.stintd, ["serve", "--home", brokerHome], environment: Self.environment, streams: streams)

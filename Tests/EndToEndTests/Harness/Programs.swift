@@ -10,6 +10,11 @@ enum Programs {
     static let agent = directory + "/stint-agent"
     static let tamperingBroker = directory + "/stintd-tampering"
     static let sqlite = "/usr/bin/sqlite3"
+    static let faketime = "/usr/bin/faketime"
+    static let faketimeLibrary: String = {
+        let roots = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib")) ?? []
+        return roots.map { "/usr/lib/\($0)/faketime/libfaketime.so.1" }.first { FileManager.default.fileExists(atPath: $0) } ?? ""
+    }()
 
     /// Where the test's own program lies, beside which the build puts the others.
     private static let directory = URL(fileURLWithPath: executable(of: getpid()) ?? "").deletingLastPathComponent().path
