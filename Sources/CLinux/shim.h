@@ -185,3 +185,35 @@ static inline int stint_get_window_size(int terminal, uint16_t *columns, uint16_
 #include <sys/ioctl.h>
 #include <linux/sockios.h>
 static inline int stint_unacknowledged(int descriptor, int *count) { return ioctl(descriptor, SIOCOUTQ, count); }
+
+// Local sockets
+
+/// The user of the process at the other end (unix(7), SO_PEERCRED); negative where that cannot be told.
+static inline int64_t stint_peer_user(int descriptor) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 ? (int64_t)credentials.uid : -1;
+}
+
+static inline int stint_local_address(const char *path, struct sockaddr_un *address) {
+    size_t length = strlen(path);
+    if (length >= sizeof address->sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path, path, length + 1);
+    return 0;
+}
+static inline int stint_local_bind(int descriptor, const char *path) {
+    struct sockaddr_un address;
+    if (stint_local_address(path, &address) != 0) return -1;
+    return bind(descriptor, (struct sockaddr *)&address, sizeof address);
+}
+static inline int stint_local_connect(int descriptor, const char *path) {
+    struct sockaddr_un address;
+    if (stint_local_address(path, &address) != 0) return -1;
+    return connect(descriptor, (struct sockaddr *)&address, sizeof address);
+}
+static inline int stint_local_accept(int descriptor) { return accept4(descriptor, NULL, NULL, SOCK_CLOEXEC); }

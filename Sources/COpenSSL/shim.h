@@ -15,6 +15,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -89,3 +91,7 @@ static inline int stint_hkdf_set_key(EVP_PKEY_CTX *context, const unsigned char 
 static inline int stint_hkdf_add_info(EVP_PKEY_CTX *context, const unsigned char *info, int length) {
     return EVP_PKEY_CTX_add1_hkdf_info(context, info, length);
 }
+
+// Key files
+
+static inline long stint_bio_bytes(BIO *bio, const char **bytes) { return BIO_get_mem_data(bio, (char **)bytes); }

@@ -10,6 +10,10 @@ package enum ClientError: Explainable, Equatable {
     case alreadyJoined(String, person: String)
     case keyDamaged(String)
     case fileDamaged(String, what: String)
+    case keyLocked(String)
+    case wrongPassphrase(String)
+    case passphraseTooShort
+    case passphrasesDiffer
     case otherInstallation
     case otherBroker
     case foundedAlready
@@ -33,6 +37,9 @@ package enum ClientError: Explainable, Equatable {
     case noHold(String)
     case evidenceFails(String)
     case noSuchCommand(String)
+    case otherDigest(String, got: String)
+    case noChoice(String)
+    case nobodyToPick
 
     package var code: String {
         switch self {
@@ -41,6 +48,10 @@ package enum ClientError: Explainable, Equatable {
         case .alreadyJoined: "client.already-joined"
         case .keyDamaged: "client.key-damaged"
         case .fileDamaged: "client.file-damaged"
+        case .keyLocked: "key.locked"
+        case .wrongPassphrase: "key.wrong-passphrase"
+        case .passphraseTooShort: "key.passphrase-too-short"
+        case .passphrasesDiffer: "key.passphrases-differ"
         case .otherInstallation: "roll.other-installation"
         case .otherBroker: "roll.other-broker"
         case .foundedAlready: "roll.founded-already"
@@ -64,6 +75,9 @@ package enum ClientError: Explainable, Equatable {
         case .noHold: "hold.not-found"
         case .evidenceFails: "evidence.does-not-hold"
         case .noSuchCommand: "command.not-found"
+        case .otherDigest: "request.other-digest"
+        case .noChoice: "client.no-choice"
+        case .nobodyToPick: "client.nobody-to-pick"
         }
     }
 
@@ -74,6 +88,10 @@ package enum ClientError: Explainable, Equatable {
         case .alreadyJoined(let path, let person): "This client has joined already, as `\(person)` (\(path))."
         case .keyDamaged(let path): "The device key \(path) is not 64 hexadecimal digits."
         case .fileDamaged(let path, let what): "The file \(path) is damaged: \(what)"
+        case .keyLocked(let path): "The device key \(path) is under a passphrase, and nobody gave it."
+        case .wrongPassphrase(let path): "None of these is the passphrase of the device key \(path)."
+        case .passphraseTooShort: "A passphrase has at least 8 bytes."
+        case .passphrasesDiffer: "The two passphrases are not the same; nothing was changed."
         case .otherInstallation: "The broker serves the roll of another installation than the one you joined."
         case .otherBroker: "The roll names another broker key than the one that your token named."
         case .foundedAlready: "This installation has an administrator already; the founding token works once."
@@ -97,6 +115,9 @@ package enum ClientError: Explainable, Equatable {
         case .noRecording(let id): "Session \(id) has no recording."
         case .noHold(let name): "No hold `\(name)` is in force."
         case .evidenceFails(let what): "The evidence does not hold. \(what)"
+        case .otherDigest(let id, let got): "Request \(id) is not the one that was named: its digest is \(got)."
+        case .noChoice(let text): "`\(DisplayText.escaped(text))` is not in the list; nothing was done."
+        case .nobodyToPick: "More than one request waits for you, and there is no terminal to pick on."
         case .noSuchCommand(let name): "There is no command `\(name)` on this machine."
         }
     }
@@ -107,6 +128,9 @@ package enum ClientError: Explainable, Equatable {
         case .notJoined: "Ask an administrator for a token, then run: stint join TOKEN"
         case .alreadyJoined: "Use another directory: --home DIR."
         case .keyDamaged: "Restore the file from a backup, or enrol this machine again from another device of yours."
+        case .keyLocked: "Type it at a terminal: stint key unlock"
+        case .wrongPassphrase: "A passphrase cannot be recovered: without it, ask an administrator for a new token."
+        case .passphraseTooShort, .passphrasesDiffer: "Try again: stint key passphrase"
         case .fileDamaged: "Move the file away; what can be fetched again is fetched again."
         case .otherInstallation, .otherBroker: "Somebody may be answering in the broker's place. Do not go on; ask who runs it."
         case .foundedAlready: "Ask that administrator: stint invite person NAME"
@@ -124,6 +148,9 @@ package enum ClientError: Explainable, Equatable {
         case .waitedTooLong: "`stint nodes` tells whether it is connected."
         case .noHold: "`stint hold list` shows those that are."
         case .evidenceFails: "Get the file again from where it was written. Where --root was given, compare it with what `stint whoami` shows."
+        case .otherDigest: "Somebody asked for something else under the same id. Look at it before you agree."
+        case .noChoice: nil
+        case .nobodyToPick: "Name one: `stint requests --to-decide` lists them."
         case .noSuchCommand: "Nothing was asked. PATH says where commands are looked for."
         case .noRecording: "The session may not have begun, or its policy records best effort only."
         }

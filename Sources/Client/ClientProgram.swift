@@ -13,7 +13,8 @@ package enum ClientProgram {
     /// - Parameter arguments: without the program's own name.
     /// - Returns: the exit status.
     package static func run(_ arguments: [String]) -> Int32 {
-        program(for: arguments).main(arguments: arguments)
+        if arguments.first == KeyHolder.argument { return KeyHolder.run(Array(arguments.dropFirst())) }
+        return program(for: arguments).main(arguments: arguments)
     }
 
     /// - Parameter arguments: decide only how errors are told: for people with their code at the end of the sentence.
@@ -29,7 +30,7 @@ package enum ClientProgram {
                 .init("NO_COLOR", "No colour, if set to anything."),
             ],
             files: [
-                .init("~/.config/stint/device.key", "The device key. Whoever has it is you."),
+                .init("~/.config/stint/device.key", "The device key. Whoever has it, and its passphrase if it has one, is you."),
                 .init("~/.config/stint/identity.json", "Who you are, and which broker you trust."),
                 .init("~/.config/stint/roll.jsonl", "Who and what exists, as administrators signed it; verified here."),
                 .init("~/.config/stint/ledger.json", "The highest head of the ledger that was seen; an older one is refused."),
@@ -46,7 +47,8 @@ package enum ClientProgram {
     private static let nodes: [CommandNode] = [
         .command(RequestCommand.self), .command(RequestsCommand.self), .command(ShowCommand.self),
         .command(GrantsCommand.self), .command(WithdrawCommand.self), .command(DoneCommand.self),
-        .command(ApproveCommand.self), .command(DenyCommand.self), .command(RevokeCommand.self), .command(EndCommand.self),
+        .command(ApproveCommand.self), .command(DenyCommand.self), .command(WatchRequestsCommand.self),
+         .command(RevokeCommand.self), .command(EndCommand.self),
         .command(ShellCommand.self), .command(ExecCommand.self), .command(AttachCommand.self),
         .command(WithCommand.self), .command(SessionsCommand.self),
         .command(ReplayCommand.self), .command(SearchCommand.self),
@@ -70,6 +72,10 @@ package enum ClientProgram {
                     PolicyApplyCommand.self,
                 ], standard: PolicyShowCommand.self)),
         .command(JoinCommand.self),
+        .family(
+            CommandFamily(
+                name: "key", group: Groups.enrolling, summary: "Protect the device key with a passphrase",
+                commands: [KeyPassphraseCommand.self, KeyUnlockCommand.self, KeyLockCommand.self])),
         .family(
             CommandFamily(
                 name: "invite", group: Groups.enrolling, summary: "Make a token for a person, a node or a device",

@@ -101,7 +101,7 @@ import Testing
         let vote = try checked.approval(
             by: PersonName("alice"), duration: nil, on: nil, note: "", in: world.roll.directory, at: .now())
         let lie = Answer(["reason": "a lie", "requester": "nobody", "nodes": ["web-1"], "runAs": "root", "duration": 1])
-        let text = VoteText.question(checked, vote, lie, now: .now())
+        let text = VoteText.question(checked, vote, lie, in: world.roll.directory, now: .now())
         #expect(text.contains("the signed reason"))
         #expect(text.contains("db-1 (env=prod,role=db)"))
         #expect(!text.contains("lie") && !text.contains("web-1") && !text.contains("nobody"))

@@ -28,6 +28,7 @@ package struct ClientHome: Sendable, Equatable {
     }
 
     package var keyPath: String { path + "/device.key" }
+    package var keySocketPath: String { path + "/key.sock" }
     package var identityPath: String { path + "/identity.json" }
     package var rollPath: String { path + "/roll.jsonl" }
     package var ledgerHeadPath: String { path + "/ledger.json" }
@@ -53,18 +54,55 @@ package struct ClientHome: Sendable, Equatable {
 
     private static let digits = Array("0123456789abcdef".utf8)
 
-    /// Reads the device key.
+    /// The text of the device key's file.
     ///
     /// - Throws: ``ClientError/notJoined(_:)`` where there is none; an error with the remedy as its hint where others
     ///   could get at it.
-    package func seed() throws -> SecretBytes {
+    package func keyText() throws -> [UInt8] {
         do {
             try PrivateFile.check(keyPath)
         } catch {
             if error.code == "system.enoent" { throw ClientError.notJoined(path) }
             throw error
         }
-        var text = try DurableFile.read(keyPath, maximumBytes: 128)
+        return try DurableFile.read(keyPath, maximumBytes: ProtectedKey.maximumBytes)
+    }
+
+    /// The device key. One under a passphrase is asked for at the terminal, unless it was opened a moment ago.
+    package func seed() throws -> SecretBytes {
+        let text = try keyText()
+        guard ProtectedKey.isProtected(text) else { return try plainSeed(text) }
+        if let held = KeyHolder.key(for: self) { return held }
+        let seed = try openedSeed(text)
+        // Without a holder the next command asks again, and that is all.
+        try? KeyHolder.start(seed, for: self, life: KeyHolder.usualLife)
+        return seed
+    }
+
+    /// Asks for the passphrase, three times at most.
+    func openedSeed(_ text: [UInt8]) throws -> SecretBytes {
+        for attempt in 1...3 {
+            let prompt = attempt == 1 ? "Passphrase of your device key: " : "That is not it. Passphrase of your device key: "
+            guard let passphrase = try Passphrase.ask(prompt) else { throw ClientError.keyLocked(keyPath) }
+            if let seed = ProtectedKey.open(text, with: passphrase) { return seed }
+        }
+        throw ClientError.wrongPassphrase(keyPath)
+    }
+
+    /// Replaces the file of the device key.
+    func store(_ seed: borrowing SecretBytes, under passphrase: borrowing SecretBytes) throws {
+        try DurableFile.writeAtomically(try ProtectedKey.protect(seed, with: passphrase), to: keyPath, mode: 0o600)
+    }
+
+    /// As it is before it gets a passphrase: open to whoever can read the file.
+    func storePlain(_ seed: borrowing SecretBytes) throws {
+        var text = seed.reveal { bytes in bytes.flatMap { [Self.digits[Int($0 >> 4)], Self.digits[Int($0 & 15)]] } }
+        defer { for index in text.indices { text[index] = 0 } }
+        try DurableFile.writeAtomically(text + [UInt8(ascii: "\n")], to: keyPath, mode: 0o600)
+    }
+
+    private func plainSeed(_ file: [UInt8]) throws -> SecretBytes {
+        var text = file
         defer { for index in text.indices { text[index] = 0 } }
         if text.last == UInt8(ascii: "\n") { text.removeLast() }
         guard text.count == 2 * SigningKey.seedLength else { throw ClientError.keyDamaged(keyPath) }
@@ -85,9 +123,7 @@ package struct ClientHome: Sendable, Equatable {
             return try seed()
         } catch ClientError.notJoined {
             let seed = try SecretBytes(random: SigningKey.seedLength)
-            var text = seed.reveal { bytes in bytes.flatMap { [Self.digits[Int($0 >> 4)], Self.digits[Int($0 & 15)]] } }
-            defer { for index in text.indices { text[index] = 0 } }
-            try DurableFile.writeAtomically(text + [UInt8(ascii: "\n")], to: keyPath, mode: 0o600)
+            try storePlain(seed)
             return seed
         }
     }

@@ -22,13 +22,13 @@ package enum Failures {
     private static let table: [(status: Int32, codes: [String])] = [
         // Who you are.
         (7, [
-            "authentication.", "client.not-joined", "client.key-damaged", "device.unknown", "person.disabled",
+            "authentication.", "client.not-joined", "key.locked", "key.wrong-passphrase", "client.key-damaged", "device.unknown", "person.disabled",
             "system.open-to-others", "system.owned-by-another", "system.parent-writable-by-others",
             "transport.refused-by-peer", "transport.unacceptable-certificate", "transport.wrong-key",
         ]),
         // What you typed.
         (2, [
-            "capability.unknown", "client.needs-confirmation", "duration.malformed", "id.malformed", "name.malformed",
+            "capability.unknown", "client.needs-confirmation", "client.nobody-to-pick", "duration.malformed", "id.malformed", "name.malformed",
             "principal.malformed", "selector.malformed", "tag.malformed", "token.damaged", "token.malformed",
             "token.wrong-kind", "transport.bad-endpoint",
         ]),

@@ -21,6 +21,30 @@ enum Lists {
         return table
     }
 
+    /// Requests to pick one of.
+    static func choices(_ rows: [Answer], now: Timestamp) -> Table {
+        var table = Table([
+            .init("", .trailing), .init("ID"), .init("WHO"), .init("ON", isFlexible: true), .init("AS"), .init("FOR"),
+            .init("TIME"), .init("REASON", isFlexible: true),
+        ])
+        for (index, row) in rows.enumerated() {
+            table.add([
+                .init(String(index + 1)), cell(row, "id"), cell(row, "requester"), cell(row, "selector"), cell(row, "runAs"),
+                .init(ObjectText.seconds(row, "duration") ?? ""), time(row, "decideBefore", now), cell(row, "reason"),
+            ])
+        }
+        return table
+    }
+
+    /// `r-7k2p9x: oncall asks for db-1 as root for 30m: “restore the index”. Decide: stint approve r-7k2p9x`
+    static func waiting(_ row: Answer) -> String {
+        let id = row.optionalText("id") ?? "?"
+        let nodes = ObjectText.names(row.texts("nodes"))
+        return shown(
+            "\(id): \(row.optionalText("requester") ?? "?") asks for \(nodes) as \(row.optionalText("runAs") ?? "?") for "
+                + "\(ObjectText.seconds(row, "duration") ?? "?"): “\(row.optionalText("reason") ?? "")”. Decide: stint approve \(id)")
+    }
+
     static func grants(_ rows: [Answer], now: Timestamp) -> Table {
         var table = Table([
             .init("ID"), .init("STATE"), .init("HOLDER"), .init("NODES", isFlexible: true), .init("AS"), .init("MAY"),
