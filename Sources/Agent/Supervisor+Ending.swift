@@ -59,7 +59,7 @@ extension Supervisor {
 
     func kill() {
         let group = terms.group.map { ControlGroup(existing: $0) }
-        end.processes = SessionProcesses(session: terms.id.description, group: group, child: program?.pid).end()
+        end.processes = SessionProcesses(session: terms.id.description, group: group).end()
         // What is left in it keeps it from being removed, and is named in the receipt.
         try? group?.remove()
     }

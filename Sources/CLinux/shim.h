@@ -101,6 +101,11 @@ static inline int stint_descriptor_status(int descriptor, struct stint_file_stat
     return stint_status_from(fstat(descriptor, &raw), &raw, status);
 }
 
+/// Whether the bytes contain the others: memmem(3).
+static inline _Bool stint_contains(const void *bytes, size_t count, const void *wanted, size_t wanted_count) {
+    return memmem(bytes, count, wanted, wanted_count) != NULL;
+}
+
 // Processes
 
 /// pidfd_open(2), Linux 5.3. By number: glibc has the function only since 2.36.
@@ -118,7 +123,9 @@ struct stint_child_end {
     int status;
 };
 
+static const int stint_wait_for_any = P_ALL;
 static const int stint_wait_for_process = P_PID;
+static const int stint_wait_all_kinds = __WALL;  // children too that end with another signal than SIGCHLD, or with none
 static const int stint_wait_for_pidfd = 3;  // P_PIDFD, Linux 5.4; an enumerator that older headers lack
 
 /// waitid(2). `end->process` is 0 when WNOHANG was asked for and the child still runs.

@@ -56,6 +56,12 @@ package struct ControlGroup: Equatable, Sendable {
         return members
     }
 
+    /// Whether a process is in the group or below it.
+    package func isPopulated() throws(SystemError) -> Bool {
+        let bytes = try DurableFile.readKernelFile(path + "/cgroup.events", maximumBytes: 4096)
+        return !bytes.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual("populated 0".utf8) }
+    }
+
     /// Keeps every process in the group from running, so that a list of them stays true. False when it takes longer
     /// than the deadline allows.
     package func freeze(until deadline: ContinuousClock.Instant) throws(SystemError) -> Bool {

@@ -5,6 +5,9 @@ import Glibc
 
 /// Ends processes that may start others meanwhile: each is stopped the moment it is seen, until a look finds no new
 /// one; then all are killed. It is over when two looks in a row saw nobody and nothing moving.
+///
+/// Most sessions have nothing left when they end, and then there is no walk: a supervisor without a child has no
+/// descendant, and two quick looks show that nobody else carries the mark.
 struct ProcessHunt {
     /// What one look at all processes showed.
     private struct Look {
@@ -36,12 +39,14 @@ struct ProcessHunt {
         self.session = session
         self.collectedElsewhere = collectedElsewhere
         self.deadline = deadline
-        spared = ProcessList.lineage(of: supervisor).union(ProcessList.lineage(of: getpid()))
+        let ours = ProcessList.lineage(of: getpid())
+        spared = supervisor == getpid() ? ours : ours.union(ProcessList.lineage(of: supervisor))
     }
 
     /// Ends the members of a group. What fails here is left to the walk, which does not need the group.
     mutating func end(_ group: ControlGroup) {
         do throws(SystemError) {
+            guard try group.isPopulated() else { return }
             // Frozen, so that the list is whole; the count in the receipt comes from it. Half a second is a hundred
             // times what a thousand processes take.
             _ = try group.freeze(until: min(deadline, .now.advanced(by: .milliseconds(500))))
@@ -56,6 +61,52 @@ struct ProcessHunt {
 
     /// Ends all others. Returns who is left: those we may not signal, and everyone still alive at the deadline.
     mutating func end() -> Set<ProcessRecord> {
+        if hasNoDescendant(), !mayHaveStrays() { return [] }
+        return endAll()
+    }
+
+    /// Whether nobody descends from us. As the subreaper we become the parent of every orphan below us (prctl(2)), so
+    /// without a child, living or dead, there is no descendant; and who has no child gets none but by starting it.
+    private func hasNoDescendant() -> Bool {
+        guard supervisor == getpid() else { return false }
+        while true {
+            var end = stint_child_end()
+            let kinds = WEXITED | WNOHANG | stint_wait_all_kinds
+            if stint_wait(stint_wait_for_any, 0, kinds | WNOWAIT, &end) != 0 { return errno == ECHILD }
+            // It lives; or it has ended, and the one who waits for it will hide what stands behind it.
+            guard end.process != 0, end.process != collectedElsewhere else { return false }
+            guard stint_wait(stint_wait_for_process, end.process, kinds, &end) == 0 else { return false }
+        }
+    }
+
+    /// Whether somebody carries the session's mark, or it could not be seen that nobody does: two looks in a row, because
+    /// numbers start again at the bottom and a stray may start another behind us.
+    private func mayHaveStrays() -> Bool {
+        var mark = EnvironmentMark(SessionProcesses.variable, session)
+        var quietLooks = 0
+        for _ in 0..<6 {
+            var isQuiet = true
+            var isFound = false
+            do throws(SystemError) {
+                try ProcessList.forEach { pid in
+                    guard !isFound, !spared.contains(pid) else { return }
+                    switch mark.look(at: pid) {
+                    case .absent: break
+                    case .present: isFound = true
+                    case .gone: isQuiet = false
+                    }
+                }
+            } catch {
+                return true
+            }
+            if isFound { return true }
+            quietLooks = isQuiet ? quietLooks + 1 : 0
+            if quietLooks == 2 { return false }
+        }
+        return true
+    }
+
+    private mutating func endAll() -> Set<ProcessRecord> {
         // On a machine where processes of others come and go all the time, no look is quiet.
         let enoughLooks = 50
         var looksWithNobody = 0
