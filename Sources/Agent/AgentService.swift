@@ -26,12 +26,16 @@ package final class AgentService {
     /// Until then a broker whose ledger does not hold is not asked again.
     private var doubtUntil = ContinuousClock.now
     private var lookAt = ContinuousClock.now
+    /// When the supervisor of the next session is started ahead; `nil` while one waits.
+    private var spareAt: ContinuousClock.Instant? = .now
     /// Receipts sent over the present channel.
     private var sentReceipts: Set<SessionID> = []
     private var isEnding = false
 
     /// How often to look for supervisors that ended without our being told: those of an earlier agent.
     private static let lookEvery: Duration = .seconds(15)
+    /// How long after a session's start the next one's supervisor is started: not while that one needs the processor.
+    private static let spareAfter: Duration = .milliseconds(300)
     /// How long a broker that showed a wrong ledger is left alone.
     private static let doubt: Duration = .seconds(30)
 
@@ -72,6 +76,7 @@ package final class AgentService {
             let now = ContinuousClock.now
             if channel == nil, now >= dialAt { dial() }
             if now >= lookAt { look() }
+            if let at = spareAt, now >= at { prepareSpare() }
             try timer.set(due)
             try step()
         }
@@ -79,7 +84,7 @@ package final class AgentService {
         Log.info("the agent ends; its sessions go on")
     }
 
-    private var due: ContinuousClock.Instant { min(channel?.due ?? dialAt, lookAt) }
+    private var due: ContinuousClock.Instant { min(channel?.due ?? dialAt, min(lookAt, spareAt ?? lookAt)) }
 
     private func step() throws {
         let events: PollEntry.Events = channel?.wantsToWrite == true ? [.input, .output] : .input
@@ -194,6 +199,7 @@ package final class AgentService {
             let terms = try gatekeeper.decide(
                 evidence, with: roll.roll, at: try .now(), sessions: try supervisors.all().count)
             try supervisors.start(terms)
+            spareAt = .now + Self.spareAfter
             let opening = terms.opening.value
             Log.info(
                 "\(id): opens: `\(opening.person)` \(opening.capability.rawValue) as `\(opening.runAs)`, grant \(terms.grant)")
@@ -204,10 +210,17 @@ package final class AgentService {
         }
     }
 
+    private func prepareSpare() {
+        supervisors.prepareSpare()
+        // Where it could not be started, `look` sees to it.
+        spareAt = nil
+    }
+
     /// Looks after the sessions without a supervisor, and delivers their receipts.
     private func look() {
         lookAt = .now + Self.lookEvery
         supervisors.collect()
+        if !supervisors.hasSpare, spareAt == nil { spareAt = lookAt }
         do {
             for (id, receipt) in try supervisors.pendingReceipts() where !sentReceipts.contains(id) {
                 guard let channel else { continue }

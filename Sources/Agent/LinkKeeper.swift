@@ -41,7 +41,7 @@ final class LinkKeeper {
     /// Readable when a call has ended; -1 while there is none.
     var number: Int32 { call?.number ?? -1 }
 
-    var isSilent: Bool { link != nil && ContinuousClock.now >= heardAt + Limits.sessionSilence }
+    func isSilent(at now: ContinuousClock.Instant) -> Bool { link != nil && now >= heardAt + Limits.sessionSilence }
 
     /// The link is of no use any more; another one is dialled in a moment.
     func drop(at now: ContinuousClock.Instant) {

@@ -8,12 +8,15 @@ import Glibc
 import Posix
 
 /// `stint-agent enter USER GROUP (shell | exec ARGUMENT...)`, started by a supervisor with the session's streams as
-/// descriptors 0 to 2 and the session's environment.
+/// descriptors 0 to 2 and the session's environment. It starts while the supervisor still agrees with the client, and
+/// waits at the gate until that is done.
 package enum SecondStage {
     package static let command = "enter"
 
     /// The descriptor on which the supervisor reads why the program could not be started. Closed by the exec.
     static let report: Int32 = 3
+    /// The descriptor on which one byte says that the program may begin; its end says that it must not.
+    static let gate: Int32 = 4
 
     /// The exit statuses of a command that cannot be run, as a shell gives them (POSIX, "Exit Status for Commands").
     private static let notFound: Int32 = 127
@@ -30,7 +33,10 @@ package enum SecondStage {
         do {
             guard arguments.count >= 3 else { throw SystemError(call: command, errno: EINVAL) }
             guard fcntl(report, F_SETFD, FD_CLOEXEC) == 0 else { throw SystemError(call: "fcntl", errno: errno) }
-            let user = try enter(userNamed: arguments[0], group: arguments[1])
+            let user = try User.named(arguments[0])
+            guard try Transfer.read(gate, maximum: 1).count == 1 else { return notExecutable }
+            _ = close(gate)
+            try enter(as: user, group: arguments[1])
             guard arguments[2] == "exec" else { throw start(shellOf: user) }
             return start(Array(arguments.dropFirst(3)))
         } catch {
@@ -40,14 +46,12 @@ package enum SecondStage {
         }
     }
 
-    private static func enter(userNamed name: String, group: String) throws -> User {
+    private static func enter(as user: User, group: String) throws {
         if !group.isEmpty { try ControlGroup(existing: group).add(0) }
-        let user = try User.named(name)
         try Privileges.become(user)
         umask(0o022)
         // After becoming the user: what they may not enter is not their working directory.
         if chdir(user.home) != 0, chdir("/") != 0 { throw SystemError(call: "chdir", errno: errno, subject: "/") }
-        return user
     }
 
     private static func start(shellOf user: User) -> SystemError {

@@ -21,7 +21,12 @@ final class SessionProgram {
     private let isTerminal: Bool
     private let child: ChildProcess
     private var owned: [Int32]
+    private var gate: OwnedDescriptor?
 
+    /// How long a process that may not begin is given to end by itself.
+    private static let retreat: Duration = .seconds(1)
+
+    /// Starts its process, which waits until ``begin()``.
     init(_ terms: SessionTerms, executable: String) throws {
         let opening = terms.opening.value
         let user = try User.named(opening.runAs.text)
@@ -32,12 +37,15 @@ final class SessionProgram {
         request.newSession = true
         let report = try Ends(readByUs: true)
         defer { report.closeTheirs() }
+        let gate = try Pipe()
         if let terminal = opening.terminal {
             let columns = UInt16(clamping: terminal.columns)
             var made = try PseudoTerminal(columns: columns, rows: UInt16(clamping: terminal.rows), owner: user)
             try made.master.setNonBlocking()
             request.controllingTerminal = made.slavePath
-            request.descriptors = [.terminal, .terminal, .terminal, .descriptor(report.theirs)]
+            request.descriptors = [
+                .terminal, .terminal, .terminal, .descriptor(report.theirs), .descriptor(gate.reader.number),
+            ]
             child = try request.start()
             made.closeSlave()
             let master = try made.master.duplicate().release()
@@ -49,7 +57,8 @@ final class SessionProgram {
             let (standardInput, output, errors) = (
                 try Ends(readByUs: false), try Ends(readByUs: true), try Ends(readByUs: true)
             )
-            request.descriptors = [standardInput, output, errors, report].map { .descriptor($0.theirs) }
+            request.descriptors =
+                [standardInput, output, errors, report].map { .descriptor($0.theirs) } + [.descriptor(gate.reader.number)]
             child = try request.start()
             for ends in [standardInput, output, errors] { ends.closeTheirs() }
             owned = [standardInput, output, errors, report].map(\.ours)
@@ -61,10 +70,25 @@ final class SessionProgram {
             ]
         }
         self.report = report.ours
+        self.gate = try gate.writer.duplicate()
         pid = child.pid
     }
 
     deinit { for number in owned { _ = close(number) } }
+
+    /// Lets the program begin.
+    func begin() {
+        // A process that is gone already has said why in its report, and its end is seen as that of any other.
+        try? gate.take()?.writeAll([1])
+    }
+
+    /// Keeps a program that did not begin from ever doing so.
+    func giveUp() {
+        guard gate.take() != nil else { return }
+        var entries = [PollEntry(child.pidfd.number, .input)]
+        // Who does not go by itself is found by the hunt.
+        _ = try? Poll.wait(&entries, timeout: Self.retreat)
+    }
 
     func output(_ stream: Frame.Stream) -> ProgramOutput? { outputs.first { $0.stream == stream } }
 

@@ -98,11 +98,15 @@ final class Supervisor {
     /// Runs the session to its end.
     func run() {
         do {
+            // Its process starts while we dial.
+            let program = try SessionProgram(terms, executable: executable)
+            self.program = program
             keeper.begin(with: try SessionLink(terms, identity: identity, key: key))
             isJoined = true
             deadlines.heardBroker(at: .now)
-            program = try SessionProgram(terms, executable: executable)
+            program.begin()
         } catch {
+            program?.giveUp()
             finish(.failed, AgentError(error).message)
         }
         while true {
@@ -127,7 +131,7 @@ final class Supervisor {
             if entries[Slot.signals].isReadable { try takeSignals() }
         }
         if let link, link.hasBuffered || !entries[Slot.link].found.isEmpty { receive(from: link, at: now) }
-        if keeper.isSilent { lose("nothing was heard from the broker", at: now) }
+        if keeper.isSilent(at: now) { lose("nothing was heard from the broker", at: now) }
         if keeper.look(at: now) != nil { Log.info("\(terms.id): dialled again") }
         if let program { move(program, at: now) }
         deliver()
@@ -222,13 +226,16 @@ final class Supervisor {
     func deliver() {
         do {
             while let link, isJoined {
-                let waiting = program?.outputs.filter(\.hasUnsent) ?? []
-                for output in waiting where link.backlog < Self.backlog {
-                    try output.send { try link.send(output.kind, offset: $0, $1) }
+                var hasSent = false
+                if let program {
+                    for output in program.outputs where output.hasUnsent {
+                        hasSent = true
+                        if link.backlog < Self.backlog { try output.send { try link.send(output.kind, offset: $0, $1) } }
+                    }
                 }
-                if waiting.isEmpty { try sendEnd(over: link) }
+                if !hasSent { try sendEnd(over: link) }
                 try link.flush()
-                if waiting.isEmpty || link.backlog > 0 { return }
+                if !hasSent || link.backlog > 0 { return }
             }
             try link?.flush()
         } catch let error as CryptographyError {

@@ -9,18 +9,15 @@ import Protocol
 
 /// The sessions of this node, as the agent sees them: started by it, or found when it started.
 final class Supervisors {
-    /// A supervisor that this agent started.
-    private final class Child {
-        let process: ChildProcess
-        init(_ process: consuming ChildProcess) { self.process = process }
-    }
-
     private let home: AgentHome
     private let identity: NodeIdentity
     private let key: NodeKey
     private let executable: String
     private let grants: GrantMemory
-    private var children: [SessionID: Child] = [:]
+    /// The supervisors that this agent started.
+    private var children: [SessionID: StartedSupervisor] = [:]
+    /// One that waits for the next session.
+    private var spare: StartedSupervisor?
 
     init(home: AgentHome, identity: NodeIdentity, key: NodeKey, executable: String, grants: GrantMemory) {
         self.home = home
@@ -56,18 +53,38 @@ final class Supervisors {
         }
         do {
             try folder.make(for: terms)
-            var request = SpawnRequest(
-                executable, [SupervisorProcess.programName, SupervisorProcess.command, home.path, terms.id.description],
-                // It is this program, and needs what made this process run, such as the loader's variables. The
-                // session's own programs get nothing of it: see `SessionEnvironment`.
-                environment: Environment.all)
-            request.descriptors = [.null, .null, .descriptor(StandardStream.error.rawValue)]
-            request.newSession = true
-            children[terms.id] = Child(try request.start())
+            children[terms.id] = try assigned(terms.id)
         } catch {
             forget(terms, folder)
             throw error
         }
+    }
+
+    /// Starts the supervisor that the next session gets, unless one waits already.
+    func prepareSpare() {
+        guard spare == nil else { return }
+        do {
+            spare = try StartedSupervisor(of: home, executable: executable)
+        } catch {
+            // The next session starts its own, and tells its client where that fails too.
+            Log.warning("no supervisor could be started ahead: \(error.message)")
+        }
+    }
+
+    var hasSpare: Bool { spare != nil }
+
+    private func assigned(_ id: SessionID) throws -> StartedSupervisor {
+        if let waiting = spare.take() {
+            do {
+                try waiting.assign(id)
+                return waiting
+            } catch {
+                Log.warning("\(id): the supervisor that was started ahead is gone: \(error.message)")
+            }
+        }
+        let started = try StartedSupervisor(of: home, executable: executable)
+        try started.assign(id)
+        return started
     }
 
     /// Passes on to a supervisor that its session is to end. Says whether there is one.
@@ -90,6 +107,11 @@ final class Supervisors {
                 Log.warning("\(id): \(error.message)")
             }
             children[id] = nil
+        }
+        do {
+            if try spare?.process.status() != nil { spare = nil }
+        } catch {
+            Log.warning("the supervisor that was started ahead: \(error.message)")
         }
     }
 

@@ -59,6 +59,12 @@ package enum StandardStream: Int32, Sendable {
 
     package var isTerminal: Bool { isatty(rawValue) == 1 }
 
+    /// Puts /dev/null in its place.
+    package func replaceWithNull() throws(SystemError) {
+        let null = try DurableFile.open("/dev/null", O_RDWR)
+        try check("dup2") { dup2(null.number, rawValue) }
+    }
+
     /// Writes text.
     ///
     /// - Throws: `system.epipe` when the reader is gone, such as `| head`.

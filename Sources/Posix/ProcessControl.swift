@@ -33,6 +33,13 @@ package enum ProcessControl {
         stint_set_name(name)
     }
 
+    /// Replaces a word of the command line that process lists show. One of another length stays as it is.
+    package static func setArgument(_ index: Int, _ text: String) {
+        guard index < Int(CommandLine.argc), let word = CommandLine.unsafeArgv[index], strlen(word) == text.utf8.count
+        else { return }
+        for (offset, byte) in text.utf8.enumerated() { word[offset] = CChar(bitPattern: byte) }
+    }
+
     package enum Limit: Sendable {
         case coreSize
         case openFiles

@@ -70,6 +70,24 @@ private final class TestAgent {
         return message
     }
 
+    /// The processes that this agent has started and that live.
+    func children() throws -> [Int32] {
+        var children: [Int32] = []
+        try ProcessList.forEach { pid in
+            guard let record = ProcessRecord(of: pid), record.isAlive, record.parent == process?.child.pid else { return }
+            children.append(pid)
+        }
+        return children
+    }
+
+    /// Waits for the supervisor that is started ahead.
+    func spare() async throws -> Int32 {
+        while true {
+            if let pid = try children().first { return pid }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
     func stop() throws -> Posix.ExitStatus? {
         try process?.child.signal(.terminate)
         return try process?.child.wait()
@@ -103,6 +121,35 @@ private enum Unexpected: Error { case message }
         try await client.listen()
         #expect(client.record.text == "hello\n")
         #expect(try agent.stop() == .exited(0))
+    }
+
+    @Test func `a session gets the supervisor that was started ahead, and the next one another`() async throws {
+        let agent = try TestAgent()
+        _ = try await agent.start()
+        let spare = try await agent.spare()
+        let (client, _) = try await agent.open("echo $PPID")
+        try await client.listen()
+        #expect(client.record.text == "\(spare)\n")
+        let (other, _) = try await agent.open("echo $PPID")
+        try await other.listen()
+        #expect(other.record.text != "\(spare)\n" && other.record.text != "1\n")
+    }
+
+    @Test func `a session starts where the supervisor that was started ahead is gone`() async throws {
+        let agent = try TestAgent()
+        _ = try await agent.start()
+        #expect(kill(try await agent.spare(), SIGKILL) == 0)
+        let (client, _) = try await agent.open("echo hello")
+        try await client.listen()
+        #expect(client.record.text == "hello\n")
+    }
+
+    @Test func `a supervisor without a session ends with its agent`() async throws {
+        let agent = try TestAgent()
+        _ = try await agent.start()
+        let spare = try await agent.spare()
+        #expect(try agent.stop() == .exited(0))
+        while ProcessRecord(of: spare)?.isAlive == true { try await Task.sleep(for: .milliseconds(5)) }
     }
 
     @Test func `an agent refuses with a reason, and goes on`() async throws {

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: a supervisor is told the id of its session and nothing else; all the rest it reads from the session's folder.
+
+import Access
+import Glibc
+import Posix
+
+/// A supervisor's process. It is started before there is a session for it, because a program of this size takes longer to
+/// start than everything else a session's start waits for on the node.
+final class StartedSupervisor {
+    let process: ChildProcess
+    private var assignment: OwnedDescriptor?
+
+    /// The argument in the place of a session's id while there is none; as long as one.
+    static let unassigned = "s-------"
+
+    /// Starts one. Until it is assigned it ends with its agent.
+    init(of home: AgentHome, executable: String) throws(SystemError) {
+        let pipe = try Pipe()
+        var request = SpawnRequest(
+            executable, [SupervisorProcess.programName, SupervisorProcess.command, home.path, Self.unassigned],
+            // It is this program, and needs what made this process run, such as the loader's variables. The session's
+            // own programs get nothing of it: see `SessionEnvironment`.
+            environment: Environment.all)
+        request.descriptors = [.descriptor(pipe.reader.number), .null, .descriptor(StandardStream.error.rawValue)]
+        request.newSession = true
+        let writer = try pipe.writer.duplicate()
+        process = try request.start()
+        assignment = consume writer
+    }
+
+    /// Gives it its session, whose folder is there. From here on it lives until the session has ended.
+    ///
+    /// - Throws: where the process has ended meanwhile.
+    func assign(_ session: SessionID) throws(SystemError) {
+        guard let assignment = assignment.take() else { throw SystemError(call: "write", errno: EBUSY) }
+        // One write of so few bytes is never torn (pipe(7)).
+        try assignment.writeAll(Array((session.description + "\n").utf8))
+    }
+}
