@@ -14,6 +14,8 @@ package final class Operator {
     package let key: DeviceKey
     package let broker: BrokerClient
     package private(set) var cache: RollCache
+    /// A head of the ledger that was seen and is not on disk yet.
+    var unsavedHead: Signed<LedgerHeadStatement>?
 
     package var roll: Roll { cache.roll }
     package var directory: Directory { cache.roll.directory }
@@ -24,7 +26,7 @@ package final class Operator {
         identity = try home.identity()
         key = try DeviceKey(try home.seed())
         broker = try BrokerClient(identity.broker, pin: identity.pin, as: key)
-        cache = try RollCache(home, root: identity.root, broker: identity.pin)
+        cache = try RollCache(home, root: identity.root, broker: identity.pin, device: key.signing)
     }
 
     /// For whoever has just joined.
@@ -53,7 +55,15 @@ package final class Operator {
     ///   was seen here.
     @discardableResult
     package func synchronise() throws -> Answer {
-        let (status, _, _) = try lookAtLedger()
+        let status = try synchroniseInMemory()
+        try saveHead()
+        return status
+    }
+
+    /// The same, but the ledger's head is on disk only after ``saveHead()``: a session's start need not wait for that.
+    @discardableResult
+    func synchroniseInMemory() throws -> Answer {
+        let status = try lookAtLedger().status
         if try cache.compare(number: try status.integer("roll"), head: try status.text("rollHead")) {
             try cache.fetch(from: broker)
         }

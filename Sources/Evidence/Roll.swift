@@ -29,6 +29,8 @@ package struct Roll: Sendable {
     private var invitations: [Digest: Invitation] = [:]
     private var personOfDevice: [PublicKey: PersonName] = [:]
     private var nodeOfKey: [PublicKey: NodeName] = [:]
+    /// While entries are applied whose signatures this party has verified before.
+    private var areSignaturesKnown = false
 
     package init() {}
 
@@ -66,8 +68,25 @@ package struct Roll: Sendable {
     package func signer<Value>(of statement: Signed<Value>, mustBe person: PersonName) throws(EvidenceError) -> PublicKey {
         guard let known = directory.people[person] else { throw .refused(.personUnknown(person)) }
         guard known.isEnabled else { throw .refused(.personDisabled(person)) }
-        for device in known.devices where device.isEnabled && statement.isSigned(by: device.key) { return device.key }
+        for device in known.devices where device.isEnabled && isSigned(statement, by: device.key) { return device.key }
         throw .notSigned(type: Value.type, by: "a device of `\(person)`")
+    }
+
+    /// Appends an entry, every signature of which this party has verified before: they are not verified again, and all
+    /// else is. What came from outside never takes this way.
+    package mutating func append(verifiedBefore entry: SignedText) throws(EvidenceError) {
+        areSignaturesKnown = true
+        defer { areSignaturesKnown = false }
+        try append(entry)
+    }
+
+    private func isSigned<Value>(_ statement: Signed<Value>, by key: PublicKey) -> Bool {
+        if areSignaturesKnown { return statement.source.signatures.contains { $0.key == key } }
+        return statement.isSigned(by: key)
+    }
+
+    private func check<Value>(_ statement: Signed<Value>, signedBy key: PublicKey, who: String) throws(EvidenceError) {
+        guard isSigned(statement, by: key) else { throw .notSigned(type: Value.type, by: who) }
     }
 
     /// Appends `entry`.
@@ -106,8 +125,8 @@ package struct Roll: Sendable {
         let administrators = Set(statement.administrators)
         if let founder = statement.founder {
             guard administrators == [founder.name], founder.key != founder.founding else { throw .rollForked(1) }
-            try charter.check(signedBy: founder.key, who: "the first administrator")
-            try charter.check(signedBy: founder.founding, who: "the founding token")
+            try check(charter, signedBy: founder.key, who: "the first administrator")
+            try check(charter, signedBy: founder.founding, who: "the founding token")
             directory.people[founder.name] = Person(
                 name: founder.name, groups: Set(founder.groups),
                 devices: [Device(key: founder.key, label: founder.device)])
@@ -128,7 +147,7 @@ package struct Roll: Sendable {
         guard let charter = directory.charter else { throw .rollEmpty }
         for name in charter.administrators.sorted() where directory.isAdministrator(name) {
             let devices = directory.people[name]?.devices ?? []
-            if devices.contains(where: { $0.isEnabled && statement.isSigned(by: $0.key) }) { return }
+            if devices.contains(where: { $0.isEnabled && isSigned(statement, by: $0.key) }) { return }
         }
         throw .notSigned(type: Value.type, by: "an administrator")
     }
@@ -171,8 +190,8 @@ package struct Roll: Sendable {
         guard stands(invitation) else { throw .invitationVoid(by: invited.by) }
         if let now, now >= invited.notAfter { throw .invitationExpired(invited.notAfter) }
         guard statement.at < invited.notAfter + Opening.freshness else { throw .invitationExpired(invited.notAfter) }
-        try enrolment.check(signedBy: invited.secret, who: "the invitation's secret")
-        try enrolment.check(signedBy: statement.key, who: "the new key")
+        try check(enrolment, signedBy: invited.secret, who: "the invitation's secret")
+        try check(enrolment, signedBy: statement.key, who: "the new key")
         let isKnown = personOfDevice[statement.key] != nil || nodeOfKey[statement.key] != nil
         guard !isKnown, statement.key != invited.secret, statement.key != broker else { throw .keyTaken }
         let device = Device(key: statement.key, label: statement.label)

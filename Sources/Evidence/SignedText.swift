@@ -40,6 +40,12 @@ package struct SignedText: Sendable, Equatable {
         return signatures.contains { $0.key == key && key.verifies($0.bytes, over: message) }
     }
 
+    /// Whether every signature under it is one of its key.
+    package var areAllSignaturesGood: Bool {
+        let message = Self.label + Array(text.utf8)
+        return signatures.allSatisfy { $0.key.verifies($0.bytes, over: message) }
+    }
+
     /// The field `type` of the statement, without checking anything else.
     func statementType() throws(EvidenceError) -> String {
         do {

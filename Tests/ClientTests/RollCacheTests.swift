@@ -71,6 +71,44 @@ import Testing
         #expect(error.message.contains("line 3"))
     }
 
+    @Test func `signatures that this device has noted to have verified are not verified again`() throws {
+        let (temporary, world) = (try TemporaryHome(), try Installation())
+        let (device, other) = (try Installation.makeKey(), try Installation.makeKey())
+        func read(_ key: SigningKey) throws -> RollCache {
+            try RollCache(temporary.home, root: world.root, broker: world.brokerKey.publicKey, device: key)
+        }
+        var cache = try read(device)
+        try cache.append(world.entries)
+        #expect(try read(device).roll.directory == world.roll.directory)
+        var bytes = try DurableFile.read(temporary.home.rollPath, maximumBytes: 1 << 20)
+        #expect(CheckedRoll(of: bytes, in: temporary.home, by: device.publicKey).bytes == bytes.count)
+
+        // A signature is changed: the note is not about these bytes any more.
+        let mark = Array("\"signature\":\"".utf8)
+        let start = try #require(bytes.indices.last { bytes[$0...].starts(with: mark) }) + mark.count
+        bytes[start] = bytes[start] == UInt8(ascii: "1") ? UInt8(ascii: "2") : UInt8(ascii: "1")
+        try DurableFile.writeAtomically(bytes, to: temporary.home.rollPath)
+        #expect(refusal { _ = try read(device) } == "client.file-damaged")
+        // Only a note of this very device is believed.
+        try CheckedRoll.save(bytes, in: temporary.home, by: other)
+        #expect(refusal { _ = try read(device) } == "client.file-damaged")
+        try CheckedRoll.save(bytes, in: temporary.home, by: device)
+        #expect(try read(device).roll.number == world.roll.number)
+    }
+
+    @Test func `what was noted holds for its part of the roll only, and what came later is verified`() throws {
+        let (temporary, world) = (try TemporaryHome(), try Installation())
+        let device = try Installation.makeKey()
+        var cache = try RollCache(temporary.home, root: world.root, broker: world.brokerKey.publicKey)
+        try cache.append(Array(world.entries.prefix(3)))
+        let part = try DurableFile.read(temporary.home.rollPath, maximumBytes: 1 << 20)
+        try CheckedRoll.save(part, in: temporary.home, by: device)
+        try cache.append(Array(world.entries.dropFirst(3)))
+        let all = try DurableFile.read(temporary.home.rollPath, maximumBytes: 1 << 20)
+        #expect(CheckedRoll(of: all, in: temporary.home, by: device.publicKey).bytes == part.count)
+        #expect(CheckedRoll(of: Array(part.dropLast()), in: temporary.home, by: device.publicKey).bytes == 0)
+    }
+
     @Test func `a shorter copy does not overwrite what another command has written`() throws {
         let (temporary, world) = (try TemporaryHome(), try Installation())
         var slow = try cache(temporary.home, world)

@@ -111,7 +111,16 @@ private struct SessionUse {
 
     func run(in console: Console) throws -> Int32 {
         let user = try setting.signIn()
-        try user.synchronise()
+        try user.synchroniseInMemory()
+        do {
+            return try work(as: user, console)
+        } catch {
+            try user.saveHead()
+            throw error
+        }
+    }
+
+    private func work(as user: Operator, _ console: Console) throws -> Int32 {
         _ = try user.me()
         switch try grant(of: user, console) {
         case .stopped(let status): return status

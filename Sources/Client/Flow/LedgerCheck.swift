@@ -69,7 +69,7 @@ extension ClientHome {
 extension Operator {
     /// The broker's status, and its ledger's head, which must continue what was seen here.
     ///
-    /// - Returns: the head now, and the one that was the highest before.
+    /// - Returns: the head now, and the one that was the highest before. ``saveHead()`` puts the one now on disk.
     /// - Throws: `ledger.behind`, `ledger.forked`.
     func lookAtLedger() throws -> (status: Answer, head: LedgerHeadStatement?, before: LedgerHeadStatement?) {
         var seen = try home.seenLedger(root: identity.root, broker: identity.pin)
@@ -80,8 +80,15 @@ extension Operator {
             return (status, nil, before)
         }
         let isNew = try seen.take(try LedgerNews(news))
-        if isNew, let head = seen.head { try home.remember(head, root: identity.root, broker: identity.pin) }
+        if isNew { unsavedHead = seen.head }
         return (status, seen.head?.value, before)
+    }
+
+    /// Remembers the head that was seen last.
+    func saveHead() throws {
+        guard let head = unsavedHead else { return }
+        try home.remember(head, root: identity.root, broker: identity.pin)
+        unsavedHead = nil
     }
 
     /// Fetches and verifies the whole ledger.
@@ -89,6 +96,7 @@ extension Operator {
     /// - Returns: the head that it was verified against.
     package func verifyLedger() throws -> LedgerHeadStatement {
         let (_, shown, before) = try lookAtLedger()
+        try saveHead()
         guard let head = shown else { throw ClientError.unclearAnswer("the head of the ledger is missing") }
         var check = LedgerCheck(head: head, seen: before)
         while !check.isComplete {

@@ -31,6 +31,7 @@ package struct ClientHome: Sendable, Equatable {
     package var keySocketPath: String { path + "/key.sock" }
     package var identityPath: String { path + "/identity.json" }
     package var rollPath: String { path + "/roll.jsonl" }
+    package var checkedRollPath: String { path + "/roll.checked" }
     package var ledgerHeadPath: String { path + "/ledger.json" }
 
     package func make() throws(SystemError) {

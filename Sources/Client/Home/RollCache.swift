@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SECURITY: every entry is verified when it comes in and again when it is read, down to the root that this client pinned.
-// The cache only grows: a broker that serves less or something else than was seen here is refused (P1).
+// SECURITY: every entry is verified when it comes in, down to the root that this client pinned, and again when it is read,
+// but for signatures that this device has noted, under its own key, to have verified (`CheckedRoll`). The cache only grows: a broker that serves less or something else than was seen here is refused (P1).
 
 package import Access
 package import Evidence
@@ -17,18 +17,29 @@ package struct RollCache {
     private static let maximumBytes = 256 * 1024 * 1024
 
     /// Reads what is there; an absent file is an empty roll.
-    package init(_ home: ClientHome, root: Digest, broker: PublicKey) throws {
+    ///
+    /// - Parameter device: notes what it has verified, so that it need not do so again.
+    package init(_ home: ClientHome, root: Digest, broker: PublicKey, device: SigningKey? = nil) throws {
         path = home.rollPath
         pin = (root, broker)
         roll = Roll()
         lines = []
         let stored = try home.read(path, maximumBytes: Self.maximumBytes) ?? []
+        let checked = device.map { CheckedRoll(of: stored, in: home, by: $0.publicKey).bytes } ?? 0
+        var areSignaturesGood = true
         for (index, line) in stored.split(separator: UInt8(ascii: "\n")).enumerated() {
             do {
-                try add(try SignedText(try JSONValue(parsing: Array(line), limits: JSONLimits(bytes: 1024 * 1024))))
+                let entry = try SignedText(try JSONValue(parsing: Array(line), limits: JSONLimits(bytes: 1024 * 1024)))
+                let isChecked = line.endIndex < checked
+                try add(entry, isChecked: isChecked)
+                if !isChecked { areSignaturesGood = areSignaturesGood && entry.areAllSignaturesGood }
             } catch {
                 throw ClientError.fileDamaged(path, what: "line \(index + 1): \(Failures.message(of: error))")
             }
+        }
+        if let device, checked < stored.count, areSignaturesGood, lines == stored {
+            // Without the note the next command verifies once more.
+            try? CheckedRoll.save(stored, in: home, by: device)
         }
     }
 
@@ -57,13 +68,15 @@ package struct RollCache {
         return number > roll.number
     }
 
-    private mutating func add(_ entry: SignedText) throws {
+    private mutating func add(_ entry: SignedText, isChecked: Bool = false) throws {
         if roll.number == 0 {
             var first = roll
-            try first.append(entry)
+            if isChecked { try first.append(verifiedBefore: entry) } else { try first.append(entry) }
             guard first.root == pin.root else { throw ClientError.otherInstallation }
             guard first.broker == pin.broker else { throw ClientError.otherBroker }
             roll = first
+        } else if isChecked {
+            try roll.append(verifiedBefore: entry)
         } else {
             try roll.append(entry)
         }

@@ -65,6 +65,8 @@ extension Operator {
         let opening = try statement.signed(with: self.key.signing)
         let stream = try broker.openStream(Route.open)
         stream.enqueue(text: ControlMessage.opening(opening.source).text)
+        _ = try stream.flush()
+        try saveHead()  // while the node is busy with it
         let source = try SessionAnswer.wait(on: stream, within: Self.openingTime, whose: plan.use.node) {
             try Self.acceptance(in: $0, of: opening.id)
         }
