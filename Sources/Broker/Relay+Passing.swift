@@ -12,7 +12,7 @@ extension Relay {
         guard let client, (supervisor?.outgoingBytes ?? 0) < Self.outgoingLimit else { return }
         do {
             let filled = try client.fill()
-            if case .some = filled { heardClient = .now }
+            if case .some = filled { heardClient = now }
             while let message = try client.next() {
                 switch message.kind {
                 case .binary where isJoined: message.withPayload(passToNode)
@@ -46,7 +46,7 @@ extension Relay {
         guard let supervisor, (client?.outgoingBytes ?? 0) < Self.outgoingLimit else { return }
         do {
             let filled = try supervisor.fill()
-            if case .some = filled { heardSupervisor = .now }
+            if case .some = filled { heardSupervisor = now }
             while let message = try supervisor.next() {
                 switch message.kind {
                 case .binary: message.withPayload(passToClient)

@@ -68,6 +68,10 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     var heardClient: ContinuousClock.Instant = .now
     var heardSupervisor: ContinuousClock.Instant = .now
 
+    /// What the last wait found, and when.
+    private var entries: [PollEntry] = []
+    var now: ContinuousClock.Instant = .now
+
     /// Bytes that may wait for a slow end before the other end is no longer read: credit keeps it far below.
     static let outgoingLimit = 2 * 1024 * 1024
 
@@ -162,29 +166,37 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
 
     private func step() throws {
         // Both ends may have bytes inside TLS while their sockets are silent.
-        let hasWork = (client?.hasBuffered ?? false) || (supervisor?.hasBuffered ?? false)
-        if !hasWork { try wait() }
-        carryOutCommands()
+        let (clientHasBuffered, supervisorHasBuffered) = (client?.hasBuffered ?? false, supervisor?.hasBuffered ?? false)
+        try wait(onlyLook: clientHasBuffered || supervisorHasBuffered)
+        // Who has nothing is not asked: on a key's way that would be a system call in vain for each process.
+        let isClientReady = clientHasBuffered || entries[Slot.client].isReadable
+        let isSupervisorReady = supervisorHasBuffered || entries[Slot.supervisor].isReadable
+        if entries[Slot.wake].isReadable {
+            wake.clear()
+            carryOutCommands()
+        }
         keepAlive()
-        readClient()
-        readSupervisor()
+        if isClientReady { readClient() }
+        if isSupervisorReady { readSupervisor() }
         acknowledge(always: false)
         dismissUnrecorded()
         flush()
         if let patience, .now >= patience { dropSupervisor() }
     }
 
-    private func wait() throws(SystemError) {
+    /// The places of the descriptors among the entries.
+    private enum Slot { static let wake = 0, supervisor = 1, client = 2 }
+
+    private func wait(onlyLook: Bool) throws(SystemError) {
         let mayReadClient = (supervisor?.outgoingBytes ?? 0) < Self.outgoingLimit
         let mayReadSupervisor = (client?.outgoingBytes ?? 0) < Self.outgoingLimit
-        var entries = [
-            PollEntry(wake.number, .input),
-            PollEntry(supervisor?.descriptor ?? -1, events(supervisor, reading: mayReadSupervisor)),
-            PollEntry(client?.descriptor ?? -1, events(client, reading: mayReadClient)),
-        ]
+        entries.removeAll(keepingCapacity: true)
+        entries.append(PollEntry(wake.number, .input))
+        entries.append(PollEntry(supervisor?.descriptor ?? -1, events(supervisor, reading: mayReadSupervisor)))
+        entries.append(PollEntry(client?.descriptor ?? -1, events(client, reading: mayReadClient)))
         let deadline = min(heartbeat, patience ?? heartbeat)
-        _ = try Poll.wait(&entries, timeout: max(.zero, deadline - .now))
-        if entries[0].isReadable { wake.clear() }
+        _ = try Poll.wait(&entries, timeout: onlyLook ? .zero : max(.zero, deadline - .now))
+        now = .now
     }
 
     private func events(_ stream: WebSocketStream?, reading: Bool) -> PollEntry.Events {
@@ -214,7 +226,6 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     }
 
     private func keepAlive() {
-        let now = ContinuousClock.now
         guard now >= heartbeat else { return }
         heartbeat = now + Limits.sessionHeartbeat
         supervisor?.enqueue(text: ControlMessage.time(core.clock.now).text)

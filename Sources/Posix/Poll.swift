@@ -51,11 +51,14 @@ package enum Poll {
     ///
     /// - Parameter timeout: nil waits without end; zero or less only looks.
     package static func wait(_ entries: inout [PollEntry], timeout: Duration?) throws(SystemError) -> Int {
-        let end = timeout.map { SuspendingClock.now.advanced(by: $0) }
+        // Who only looks is not interrupted, and needs no clock.
+        let end = timeout.flatMap { $0 > .zero ? SuspendingClock.now.advanced(by: $0) : nil }
+        var left = timeout
         while true {
-            let count = look(&entries, end.map { timespec(nonNegative: SuspendingClock.now.duration(to: $0)) })
+            let count = look(&entries, left.map { timespec(nonNegative: $0) })
             if count >= 0 { return Int(count) }
             guard errno == EINTR else { throw SystemError(call: "poll", errno: errno) }
+            left = end.map { SuspendingClock.now.duration(to: $0) } ?? timeout
         }
     }
 

@@ -64,6 +64,8 @@ package final class SessionClient {
     private var lastOutput: UInt8?
     private var ending: SessionEnding?
     private var isGreeted = false
+    /// Whether the connection may hold something that was not read: the last wait, or the last read, found something.
+    private var mayHaveMore = true
     private var closing: (result: Result, deadline: ContinuousClock.Instant)?
 
     private var hasTerminal: Bool { session.plan.terminal != nil }
@@ -154,7 +156,10 @@ package final class SessionClient {
         entries[5].number = outage?.number ?? -1
         let isReady = channel?.hasBuffered == true && ending == nil
         _ = try Poll.wait(&entries, timeout: isReady ? .zero : due.map { max(.zero, ContinuousClock.now.duration(to: $0)) })
-        while let signal = try signals.next() { try handle(signal) }
+        if entries[1].isReadable {
+            while let signal = try signals.next() { try handle(signal) }
+        }
+        mayHaveMore = isReady || entries[0].isReadable
         if ending == nil, isReady || entries[0].isReadable { _ = try receive() }
         if wantsInput, entries[2].found.contains(.invalid) {
             try endInput()  // the client was started with its standard input closed
@@ -247,7 +252,7 @@ package final class SessionClient {
         guard channel.outgoingBytes > 0 else { return }
         // The node's last word may stand before a broken connection, and after a failed write TLS cannot be read any
         // more: so everything is read before anything is written. Credit limits how much that is.
-        while ending == nil, try receive() {}
+        while mayHaveMore, ending == nil { mayHaveMore = try receive() }
         if ending == nil { try channel.flush() }
     }
 
