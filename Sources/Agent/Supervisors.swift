@@ -4,6 +4,7 @@
 
 import Access
 import Evidence
+import Glibc
 import Posix
 import Protocol
 
@@ -18,13 +19,16 @@ final class Supervisors {
     private var children: [SessionID: StartedSupervisor] = [:]
     /// One that waits for the next session.
     private var spare: StartedSupervisor?
+    /// Whether this process is its sessions' next reaper, and no other children hang below it.
+    private let isReaper: Bool
 
-    init(home: AgentHome, identity: NodeIdentity, key: NodeKey, executable: String, grants: GrantMemory) {
+    init(home: AgentHome, identity: NodeIdentity, key: NodeKey, executable: String, grants: GrantMemory, isReaper: Bool = false) {
         self.home = home
         self.identity = identity
         self.key = key
         self.executable = executable
         self.grants = grants
+        self.isReaper = isReaper
     }
 
     /// The sessions that have a folder: they live, or their receipt is still to be stored.
@@ -34,6 +38,11 @@ final class Supervisors {
             guard let id = try? SessionID(name), id.description == name else { return nil }
             return id
         }
+    }
+
+    /// The children that we started ourselves.
+    private var families: Set<Int32> {
+        Set(children.values.map { $0.process.pid }).union(spare.map { [$0.process.pid] } ?? [])
     }
 
     /// Lends the process of a supervisor that we started; nothing for one that we did not.
@@ -98,8 +107,21 @@ final class Supervisors {
         }
     }
 
-    /// Notes which of our supervisors have ended.
+    /// The requests whose sessions have no receipt yet.
+    func requests() throws -> Set<Digest> {
+        var requests: Set<Digest> = []
+        for id in try all() {
+            let folder = home.folder(of: id)
+            // Without a lease it never began; with a receipt it is over.
+            guard folder.exists, try folder.receipt() == nil, let terms = try? folder.terms() else { continue }
+            requests.insert(terms.request)
+        }
+        return requests
+    }
+
+    /// Notes which of our supervisors have ended, and collects what they left us when they crashed.
     func collect() {
+        defer { if isReaper { ProcessControl.collectChildren(besides: families) } }
         for (id, child) in children {
             do {
                 guard try child.process.status() != nil else { continue }
@@ -171,8 +193,11 @@ final class Supervisors {
         let group = terms.group.map { ControlGroup(existing: $0) }
         if terms.bootID == (try BootClock.bootID()) {
             end.detail = "The session's supervisor ended unexpectedly."
-            // No process has this number, so nothing hangs below it: group and environment tell who is left.
-            end.processes = SessionProcesses(of: .max, session: terms.id.description, group: group).end()
+            // We are the next reaper: what lost its supervisor hangs below us, beside the supervisors that live.
+            let reaper = isReaper ? getpid() : .max
+            end.processes = SessionProcesses(of: reaper, session: terms.id.description, group: group, sparing: families).end()
+            end.remarks = ["Its supervisor was gone: what left the control group and its environment may not have been found."]
+            if terms.settings.keepsLoginRecord { LoginRecords.end(host: terms.loginHost) }
         } else {
             end.detail = "The machine went down."
         }

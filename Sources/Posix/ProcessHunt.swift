@@ -25,7 +25,7 @@ struct ProcessHunt {
     /// A child of ours that somebody else waits for.
     private let collectedElsewhere: Int32?
     private let deadline: ContinuousClock.Instant
-    /// The supervisor, we, and all above: never touched, whatever their environment says.
+    /// The supervisor, we, all above, and those of other sessions: never touched, whatever their environment says.
     private let spared: Set<Int32>
     private var stopped: Set<ProcessRecord> = []
     private var ended: Set<ProcessRecord> = []
@@ -33,13 +33,14 @@ struct ProcessHunt {
     private var forbidden: Set<ProcessRecord> = []
 
     init(
-        of supervisor: Int32, session: String, collectedElsewhere: Int32?, until deadline: ContinuousClock.Instant
+        of supervisor: Int32, session: String, collectedElsewhere: Int32?, sparing others: Set<Int32> = [],
+        until deadline: ContinuousClock.Instant
     ) {
         self.supervisor = supervisor
         self.session = session
         self.collectedElsewhere = collectedElsewhere
         self.deadline = deadline
-        let ours = ProcessList.lineage(of: getpid())
+        let ours = ProcessList.lineage(of: getpid()).union(others)
         spared = supervisor == getpid() ? ours : ours.union(ProcessList.lineage(of: supervisor))
     }
 

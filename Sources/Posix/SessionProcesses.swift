@@ -37,22 +37,27 @@ package struct SessionProcesses: Sendable {
     private let session: String
     private let group: ControlGroup?
     private let collectedElsewhere: Int32?
+    private let others: Set<Int32>
 
     /// - Parameter supervisor: the subreaper that the walk starts from; it is not killed.
     /// - Parameter session: the value of ``variable``.
     /// - Parameter child: a child whose end somebody waits for, so that it is not collected here.
-    package init(of supervisor: Int32 = getpid(), session: String, group: ControlGroup? = nil, child: Int32? = nil) {
+    /// - Parameter others: children that lead families of their own; neither they nor theirs are touched.
+    package init(
+        of supervisor: Int32 = getpid(), session: String, group: ControlGroup? = nil, child: Int32? = nil, sparing others: Set<Int32> = []
+    ) {
         self.supervisor = supervisor
         self.session = session
         self.group = group
         collectedElsewhere = child
+        self.others = others
     }
 
     /// Kills until nothing is left, or until the time is up.
     package func end(within limit: Duration = .seconds(5)) -> Outcome {
         let deadline = ContinuousClock.now.advanced(by: limit)
         var hunt = ProcessHunt(
-            of: supervisor, session: session, collectedElsewhere: collectedElsewhere, until: deadline)
+            of: supervisor, session: session, collectedElsewhere: collectedElsewhere, sparing: others, until: deadline)
         if let group { hunt.end(group) }
         let left = hunt.end().sorted { $0.pid < $1.pid }
         return Outcome(killed: hunt.killed.count, left: left.map { Survivor(pid: $0.pid, command: $0.command) })
