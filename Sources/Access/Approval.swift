@@ -54,7 +54,8 @@ package struct EntitlementInForce: Sendable {
     package let frozen: Entitlement
     package let current: Entitlement
     private let nodes: [Selector]
-    private let policies: [Policy]
+    /// The frozen one and the one in force; one where they are the same.
+    let policies: [Policy]
     private let request: RequestTerms
     private let person: Person
     var requester: PersonName { person.name }

@@ -41,7 +41,7 @@ extension Entitlement {
     }
 
     private func prohibition(of ask: Ask, on node: Node, in directory: Directory) -> ForbidRule? {
-        guard let policy = directory.charter?.policy, !policy.forbid.isEmpty, let user = ask.runAs ?? runAs.first else {
+        guard let policy = directory.charter?.policy, !policy.forbid.isEmpty, let user = ask.runAs ?? users(for: ask.person).first else {
             return nil
         }
         return policy.prohibition(of: ask.capabilities, as: user, by: ask.person, on: node)
@@ -76,7 +76,9 @@ extension Entitlement {
         if let missing = ask.capabilities.sorted().first(where: { !capabilities.contains($0) }) {
             return .capabilityNotAllowed(missing, name)
         }
-        if let user = ask.runAs, !runAs.contains(user) { return .runAsNotAllowed(user, name, allowed: runAs) }
+        let users = users(for: ask.person)
+        if let user = ask.runAs, !users.contains(user) { return .runAsNotAllowed(user, name, allowed: users) }
+        if users.isEmpty, let key = runAs.compactMap(\.attribute).first { return .attributeMissing(key, name) }
         guard ask.duration >= .seconds(1) else { return .durationTooShort(ask.duration) }
         guard ask.duration <= maximumDuration else { return .durationTooLong(ask.duration, maximum: maximumDuration, name) }
         do {

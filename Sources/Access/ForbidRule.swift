@@ -26,7 +26,7 @@ package struct ForbidRule: Sendable, Equatable {
     /// Whether any of `capabilities` as `user` is forbidden to `person` on `node`.
     package func forbids(_ person: Person, _ capabilities: Set<Capability>, as user: RunAsName, on node: Node) -> Bool {
         (requesters?.contains { $0.includes(person) } ?? true)
-            && (self.capabilities.map { !$0.isDisjoint(with: capabilities) } ?? true) && (runAs?.contains(user) ?? true)
+            && (self.capabilities.map { mine in capabilities.contains { other in mine.contains { $0.forbids(other) } } } ?? true) && (runAs?.contains(user) ?? true)
             && nodes.resolved(for: person).matches(node)
     }
 }

@@ -9,14 +9,22 @@ package struct Opening: Sendable, Equatable {
     package let node: NodeName
     package let capability: Capability
     package let runAs: RunAsName
+    /// The words of an `exec`, or of a command document: see ``CommandDocument/opening(with:)``.
+    package let command: [String]
+    package let hasTerminal: Bool
     package let at: Timestamp
 
-    package init(person: PersonName, device: PublicKey, node: NodeName, capability: Capability, runAs: RunAsName, at: Timestamp) {
+    package init(
+        person: PersonName, device: PublicKey, node: NodeName, capability: Capability, runAs: RunAsName, command: [String] = [],
+        hasTerminal: Bool = false, at: Timestamp
+    ) {
         self.person = person
         self.device = device
         self.node = node
         self.capability = capability
         self.runAs = runAs
+        self.command = command
+        self.hasTerminal = hasTerminal
         self.at = at
     }
 }
@@ -44,6 +52,9 @@ package struct Lease: Sendable, Equatable {
     package let detachedFor: Duration
     package let withoutBroker: Entitlement.Partition
     package let recording: Entitlement.Recording
+    package let settings: SessionSettings
+    /// The argument vector of a command document; `nil` for what the opening says itself.
+    package let program: [String]?
 }
 
 extension Opening {
@@ -79,6 +90,8 @@ extension Opening {
         guard activation.at >= grant.approvedAt - Self.freshness, activation.at < deadline else {
             throw .activationDeadlinePassed(request.id.sibling(), deadline)
         }
+        let settings = rules.settings(on: machine)
+        let program = try rules.program(for: self)
         try checkFreshness(at: now)
         // A clock that starts later ends later: an activation dated ahead would prolong the grant.
         guard activation.at <= now + Self.freshness else { throw .clockDisagrees(signed: activation.at, here: now) }
@@ -86,8 +99,10 @@ extension Opening {
         guard now < notAfter else { throw .grantOver(request.id.sibling(), .ended, .expired) }
         return Lease(
             grant: request.id.sibling(), notBefore: activation.at, notAfter: notAfter,
-            sessionMaximum: rules.sessionMaximum, idleLimit: rules.idleLimit, idleCounts: rules.idleCounts,
-            renewWithin: rules.lease, detachedFor: rules.detachedFor, withoutBroker: rules.withoutBroker, recording: rules.recording)
+            sessionMaximum: min(rules.sessionMaximum, settings.sessionMaximum ?? rules.sessionMaximum),
+            idleLimit: min(rules.idleLimit, settings.idleLimit ?? rules.idleLimit), idleCounts: rules.idleCounts,
+            renewWithin: rules.lease, detachedFor: rules.detachedFor, withoutBroker: rules.withoutBroker, recording: rules.recording,
+            settings: settings, program: program)
     }
 
     private static func grant(_ request: RequestTerms, _ votes: [Vote], _ directory: Directory) throws(Refusal) -> GrantTerms {

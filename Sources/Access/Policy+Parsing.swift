@@ -44,12 +44,21 @@ extension Policy {
                 policy.retention.append(try RetentionRule(try ObjectReader(item, path: "retention[\(index)]")))
             }
         }
+        for (index, item) in (try reader.optionalArray("documents", maximum: CommandDocument.maximumCount) ?? []).enumerated() {
+            policy.documents.append(try CommandDocument(try ObjectReader(item, path: "documents[\(index)]")))
+        }
+        for (index, item) in (try reader.optionalArray("preferences", maximum: 200) ?? []).enumerated() {
+            policy.preferences.append(try Preferences(try ObjectReader(item, path: "preferences[\(index)]")))
+        }
         guard !policy.entitlements.isEmpty else { throw reader.unacceptable("entitlements", "the policy has no entitlement") }
         try checkDistinct(policy.entitlements.map(\.name.text), "entitlements", reader)
         try checkDistinct(policy.forbid.map(\.name.text), "forbid", reader)
         try checkDistinct(policy.rosters.map(\.name.text), "rosters", reader)
         try checkDistinct(policy.retention.map(\.nodes.description), "retention", reader)
+        try checkDistinct(policy.documents.map(\.name.text), "documents", reader)
+        try checkDistinct(policy.preferences.map(\.name.text), "preferences", reader)
         try policy.checkRosters(reader)
+        try policy.checkDocuments(reader)
         return policy
     }
 
@@ -73,6 +82,18 @@ extension Policy {
         }
     }
 
+    /// A command document that a rule names exists.
+    private func checkDocuments(_ reader: ObjectReader) throws(JSONError) {
+        let rules = entitlements.enumerated().map { ("entitlements[\($0)]", $1.capabilities) }
+            + forbid.enumerated().map { ("forbid[\($0)]", $1.capabilities ?? []) }
+        for (path, capabilities) in rules {
+            for case .document(let name) in capabilities.sorted() where document(name) == nil {
+                throw reader.unacceptable(
+                    "\(path).capabilities", "there is no command document `\(name)`", hint: "Add it to `documents`.")
+            }
+        }
+    }
+
     private static func check(
         _ principals: [Principal], _ path: String, _ known: Set<RosterName>, _ reader: ObjectReader
     ) throws(JSONError) {
@@ -93,8 +114,8 @@ extension Entitlement {
             name: try reader.understood("name") { text throws(Refusal) in try EntitlementName(text) },
             requesters: try reader.list("requesters", maximum: 64) { text throws(Refusal) in try Principal(text) },
             nodes: try reader.understood("nodes") { text throws(Refusal) in try Selector(template: text) },
-            capabilities: Set(try reader.list("capabilities", maximum: 8) { text throws(Refusal) in try Capability(text) }),
-            runAs: try reader.list("runAs", maximum: 64) { text throws(Refusal) in try RunAsName(user: text) }, seats: [])
+            capabilities: Set(try reader.list("capabilities", maximum: Capability.maximumCount) { text throws(Refusal) in try Capability(text) }),
+            runAs: try reader.list("runAs", maximum: 64) { text throws(Refusal) in try RunAsRule(text) }, seats: [])
         try readSeats(&reader)
         try readLengths(&reader)
         try readReasonRules(&reader)

@@ -1,17 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a session may do.
-package enum Capability: String, Sendable, CaseIterable, Comparable {
-    case shell, exec, forward, ssh, copy
-
-    package init(_ text: String) throws(Refusal) {
-        guard let known = Capability(rawValue: text) else { throw .capabilityUnknown(text) }
-        self = known
-    }
-
-    package static func < (left: Capability, right: Capability) -> Bool { left.rawValue < right.rawValue }
-}
-
 /// Whom a rule means. Written `group:NAME`, `person:NAME`, `attribute:KEY=VALUE` or `roster:NAME`.
 package enum Principal: Sendable, Hashable, CustomStringConvertible {
     case group(GroupName)
@@ -85,7 +73,7 @@ package struct Entitlement: Sendable, Equatable {
     package var nodes: Selector
     package var capabilities: Set<Capability>
     /// Run-as users, the first being the default.
-    package var runAs: [RunAsName]
+    package var runAs: [RunAsRule]
     package var maximumDuration: Duration
     package var sessionMaximum: Duration
     package var idleLimit: Duration
@@ -123,7 +111,7 @@ package struct Entitlement: Sendable, Equatable {
 
     package init(
         name: EntitlementName, requesters: [Principal], nodes: Selector, capabilities: Set<Capability>,
-        runAs: [RunAsName], seats: [Seat], maximumDuration: Duration = Policy.Defaults.maximumDuration,
+        runAs: [RunAsRule], seats: [Seat], maximumDuration: Duration = Policy.Defaults.maximumDuration,
         sessionMaximum: Duration = Policy.Defaults.sessionMaximum, idleLimit: Duration = Policy.Defaults.idleLimit,
         idleCounts: Activity = .input, minimumReasonLength: Int = Policy.Defaults.minimumReasonLength,
         denyThreshold: Int = 1, pendingFor: Duration = Policy.Defaults.pendingFor,
@@ -162,11 +150,20 @@ package struct Policy: Sendable, Equatable {
     package var rosters: [DutyRoster]
     /// How long recordings are kept: for ever where no rule matches.
     package var retention: [RetentionRule] = []
+    /// Commands that `exec:NAME` may run.
+    package var documents: [CommandDocument]
+    /// How sessions are set up, in the order of the file.
+    package var preferences: [Preferences]
 
-    package init(entitlements: [Entitlement], forbid: [ForbidRule] = [], rosters: [DutyRoster] = []) {
+    package init(
+        entitlements: [Entitlement], forbid: [ForbidRule] = [], rosters: [DutyRoster] = [], documents: [CommandDocument] = [],
+        preferences: [Preferences] = []
+    ) {
         self.entitlements = entitlements
         self.forbid = forbid
         self.rosters = rosters
+        self.documents = documents
+        self.preferences = preferences
     }
 
     /// The entitlement with the people who were on call at `time` in place of its rosters.

@@ -77,7 +77,7 @@ extension PolicyCases.Case {
             person: requester, selector: selector, capabilities: capabilities, runAs: runAs, duration: duration,
             reason: reason, fields: fields, at: at)
         let chosen = try charter.policy.choose(for: ask, wanted: entitlement, in: directory)
-        guard let user = runAs ?? chosen.runAs.first else { throw .entitlementGone(chosen.name) }
+        guard let user = runAs ?? chosen.users(for: requester).first else { throw .entitlementGone(chosen.name) }
         let terms = RequestTerms(
             id: try RequestID("000000"), person: person, entitlement: chosen.name, charterVersion: 1, selector: selector,
             capabilities: capabilities, runAs: user, duration: duration, reason: reason, fields: fields, at: at)

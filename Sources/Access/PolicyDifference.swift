@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import StrictJSON
+
 /// What a next policy changes, rule by rule, in the words of the file.
 package struct PolicyDifference: Sendable, Equatable {
     package enum Change: Sendable, Equatable {
@@ -17,6 +19,8 @@ package struct PolicyDifference: Sendable, Equatable {
         changes += Self.compare("roster", old.rosters.map { ($0.name.text, $0.summary) }, new.rosters.map { ($0.name.text, $0.summary) })
         changes += Self.compare(
             "retention", old.retention.map { ($0.nodes.description, $0.summary) }, new.retention.map { ($0.nodes.description, $0.summary) })
+        changes += Self.compare("document", old.documents.map { ($0.name.text, $0.text) }, new.documents.map { ($0.name.text, $0.text) })
+        changes += Self.compare("preferences", old.preferences.map { ($0.name.text, $0.text) }, new.preferences.map { ($0.name.text, $0.text) })
         let order = new.entitlements.map(\.name)
         let known = Set(old.entitlements.map(\.name))
         if order.filter(known.contains) != old.entitlements.map(\.name).filter(Set(order).contains) {
@@ -51,7 +55,7 @@ extension Entitlement {
         [
             ("requesters", requesters.map(\.description).joined(separator: ", ")), ("nodes", nodes.description),
             ("capabilities", capabilities.sorted().map(\.rawValue).joined(separator: ", ")),
-            ("runAs", runAs.map(\.text).joined(separator: ", ")), ("seats", seats.map(\.description).joined(separator: "; ")),
+            ("runAs", runAs.map(\.description).joined(separator: ", ")), ("seats", seats.map(\.description).joined(separator: "; ")),
             ("autoApproval", autoApproval.map { "\($0.perMonth) a month" } ?? ""),
             ("maximumDuration", DurationText.format(maximumDuration)), ("sessionMaximum", DurationText.format(sessionMaximum)),
             ("idleLimit", DurationText.format(idleLimit)), ("idleCounts", idleCounts.rawValue),
@@ -83,4 +87,20 @@ extension DutyRoster {
     fileprivate var summary: [(key: String, value: String)] {
         [("zone", zone), ("start", startText), ("people", people.map(\.text).joined(separator: ", "))]
     }
+}
+
+extension CommandDocument {
+    fileprivate var text: [(key: String, value: String)] {
+        [
+            ("version", String(version)), ("summary", summary), ("command", command.map(\.description).joined(separator: " ")),
+            (
+                "parameters",
+                parameters.map { "\($0.name): \($0.rule.expectation)\($0.fallback.map { " (or \($0))" } ?? "")" }.joined(separator: "; ")
+            ), ("interactive", isInteractive ? "yes" : "no"),
+        ]
+    }
+}
+
+extension Preferences {
+    fileprivate var text: [(key: String, value: String)] { [("nodes", nodes.description), ("settings", settings.json.text)] }
 }

@@ -38,7 +38,7 @@ package struct PolicyReview: Sendable {
     }
 
     private mutating func look(at rule: Entitlement, _ path: String, _ directory: Directory?) {
-        if let reserved = rule.capabilities.sorted().first(where: { $0 != .shell && $0 != .exec }) {
+        if let reserved = rule.capabilities.sorted().first(where: { [.forward, .ssh, .copy].contains($0) }) {
             warn(path + ".capabilities", "`\(reserved.rawValue)` is reserved: nothing can be done with it yet")
         }
         guard let directory else { return }
@@ -56,9 +56,15 @@ package struct PolicyReview: Sendable {
             warn(path + ".nodes", "no node matches `\(rule.nodes)`\(rule.nodes.variables.isEmpty ? "" : " for any requester")")
             return
         }
-        guard let user = rule.runAs.first, !requesters.isEmpty else { return }
+        let without = requesters.filter { rule.users(for: $0).isEmpty }
+        if !without.isEmpty {
+            warn(path + ".runAs", "\(without.map(\.name.text).joined(separator: ", ")) would have no user to run as: the attribute is missing")
+        }
+        guard without.count < requesters.count else { return }
         let isAllForbidden = nodes.allSatisfy { node in
-            requesters.allSatisfy { policy.prohibition(of: rule.capabilities, as: user, by: $0, on: node) != nil }
+            requesters.allSatisfy { person in
+                rule.users(for: person).allSatisfy { policy.prohibition(of: rule.capabilities, as: $0, by: person, on: node) != nil }
+            }
         }
         if isAllForbidden { warn(path + ".nodes", "`forbid` takes everything away that `\(rule.name)` gives") }
     }

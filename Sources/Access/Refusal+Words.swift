@@ -80,6 +80,7 @@ extension Refusal {
         case .mayNotEnd(let subject): "You may not end \(subject)."
         case .clockDisagrees(let signed, let here):
             "The clocks disagree: this was signed at \(signed), and here it is \(here)."
+        case .document(let refusal): refusal.message
         case .notYetDue(let subject): "It is too early for that on \(subject)."
         }
     }
@@ -91,7 +92,7 @@ extension Refusal {
         case .nameMalformed: "Use 1 to 63 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit."
         case .tagMalformed: "Write key=value: a key of a-z, 0-9, `.`, `_`, `-`; a value without spaces or commas. `name` is built in."
         case .selectorMalformed: "Write conditions as env=prod,role=db|cache, a node's name, or * for all."
-        case .capabilityUnknown: "Capabilities are \(Capability.allCases.map(\.rawValue).joined(separator: ", "))."
+        case .capabilityUnknown: "Capabilities are \(Capability.plain.map(\.rawValue).joined(separator: ", ")), and exec:NAME for a command document."
         case .principalMalformed: "Write group:NAME, person:NAME, attribute:KEY=VALUE or roster:NAME."
         case .zoneUnknown: "Write a name of the IANA database with a fixed rule, as Europe/Berlin or UTC."
         case .windowMalformed: "Write days and hours, as `mon-fri 08:00-18:00` or `sat,sun 22:00-06:00`."
@@ -121,6 +122,7 @@ extension Refusal {
         case .decisionDeadlinePassed, .activationDeadlinePassed: "Ask anew."
         case .voterIsRequester: "Ask another approver to vote."
         case .voteWidensDuration, .voteWidensNodes: "A vote may narrow a request and never widen it."
+        case .document(let refusal): refusal.hint
         case .grantOver: "Ask anew if you still need access."
         case .clockDisagrees: "Set the clock of the node or of your machine right (NTP)."
         case .fieldMalformed, .fieldUnknown, .durationTooShort, .idMalformed, .tooManyTags, .charterUnknown, .personUnknown, .notAnAdministrator,

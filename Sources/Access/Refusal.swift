@@ -78,6 +78,7 @@ package enum Refusal: Error, Sendable, Equatable {
     case sessionNotOpen(SessionID)
     case mayNotEnd(String)
     case clockDisagrees(signed: Timestamp, here: Timestamp)
+    case document(DocumentRefusal)
     /// A clock or the sweeper came too early: the caller looks again later.
     case notYetDue(String)
 }
@@ -148,6 +149,7 @@ extension Refusal: Explainable {
         case .sessionNotOpen: "session.not-open"
         case .mayNotEnd: "end.not-allowed"
         case .clockDisagrees: "clock.disagrees"
+        case .document(let refusal): refusal.code
         case .notYetDue: "state.not-yet-due"
         }
     }

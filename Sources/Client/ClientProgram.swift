@@ -49,14 +49,14 @@ package enum ClientProgram {
         .command(GrantsCommand.self), .command(WithdrawCommand.self), .command(DoneCommand.self),
         .command(ApproveCommand.self), .command(DenyCommand.self), .command(WatchRequestsCommand.self),
          .command(RevokeCommand.self), .command(EndCommand.self),
-        .command(ShellCommand.self), .command(ExecCommand.self), .command(AttachCommand.self),
+        .command(ShellCommand.self), .command(ExecCommand.self), .command(RunCommand.self), .command(AttachCommand.self),
         .command(WithCommand.self), .command(SessionsCommand.self),
         .command(ReplayCommand.self), .command(SearchCommand.self),
         .family(
             CommandFamily(
                 name: "hold", group: Groups.working, summary: "Keep recordings from being deleted",
                 commands: [HoldListCommand.self, HoldAddCommand.self, HoldRemoveCommand.self], standard: HoldListCommand.self)),
-        .command(NodesCommand.self), .command(PeopleCommand.self), .command(WhoamiCommand.self),
+        .command(NodesCommand.self), .command(DocumentsCommand.self), .command(PeopleCommand.self), .command(WhoamiCommand.self),
         .command(StatusCommand.self),
         .family(
             CommandFamily(
@@ -71,6 +71,10 @@ package enum ClientProgram {
                     PolicyShowCommand.self, PolicyCheckCommand.self, PolicyTestCommand.self, PolicySimulateCommand.self,
                     PolicyApplyCommand.self,
                 ], standard: PolicyShowCommand.self)),
+        .family(
+            CommandFamily(
+                name: "preferences", group: Groups.policy, summary: "Show or import how sessions are set up",
+                commands: [PreferencesShowCommand.self, PreferencesImportCommand.self])),
         .command(JoinCommand.self),
         .family(
             CommandFamily(

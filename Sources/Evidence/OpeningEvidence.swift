@@ -64,7 +64,7 @@ package struct OpeningEvidence: Sendable, Equatable {
         let start = opening.value
         let asked = Opening(
             person: start.person, device: device, node: start.node, capability: start.capability, runAs: start.runAs,
-            at: start.at)
+            command: start.command, hasTerminal: start.terminal != nil, at: start.at)
         do {
             return try asked.lease(
                 under: request.terms, votes: cast,

@@ -66,7 +66,7 @@ package struct RequestStatement: Statement {
         guard selector.description == selectorText else {
             throw Refusal.selectorMalformed(selectorText, reason: "a statement holds it in its full form")
         }
-        let texts = try reader.strings("capabilities", maximum: Capability.allCases.count)
+        let texts = try reader.strings("capabilities", maximum: Capability.maximumCount)
         capabilities = Set(try texts.map { try Capability($0) })
         guard !texts.isEmpty, capabilities.count == texts.count else { throw Refusal.capabilityUnknown("") }
         runAs = try RunAsName(user: try reader.string("runAs", maximum: 63))

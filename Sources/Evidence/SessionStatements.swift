@@ -27,7 +27,7 @@ package struct OpeningStatement: Statement {
     package let node: NodeName
     package let capability: Capability
     package let runAs: RunAsName
-    /// The argument vector of an `exec`; empty for a shell.
+    /// The argument vector of an `exec`; empty for a shell; for a command document its reference and its parameters.
     package let command: [String]
     /// `nil`: no terminal, three separate streams.
     package let terminal: Terminal?
@@ -82,7 +82,7 @@ package struct OpeningStatement: Statement {
         activation = try reader.digest("activation")
         person = try reader.name("person")
         node = try reader.name("node")
-        capability = try Capability(try reader.string("capability", maximum: 16))
+        capability = try Capability(try reader.string("capability", maximum: Capability.maximumLength))
         runAs = try RunAsName(user: try reader.string("runAs", maximum: 63))
         command = try reader.array("command", maximum: Self.maximumArguments).map { item in
             guard let text = item.asString, text.utf8.count <= Self.maximumArgumentLength else {

@@ -162,7 +162,7 @@ import Testing
             ("requesters", { $0.requesters = [try Principal("group:dba")] }, .notARequester(try EntitlementName("prod"), [try Principal("group:dba")])),
             ("capabilities", { $0.capabilities = [.exec] }, .capabilityNotAllowed(.shell, try EntitlementName("prod"))),
             (
-                "runAs", { $0.runAs = [try RunAsName(user: "root")] },
+                "runAs", { $0.runAs = [try RunAsRule("root")] },
                 .runAsNotAllowed(try RunAsName(user: "deploy"), try EntitlementName("prod"), allowed: [try RunAsName(user: "root")])
             ),
             ("maximumDuration", { $0.maximumDuration = .seconds(3599) }, .durationTooLong(.seconds(3600), maximum: .seconds(3599), try EntitlementName("prod"))),

@@ -44,7 +44,7 @@ struct Organisation {
     static func entitlement(_ change: (inout Entitlement) throws -> Void = { _ in }) throws -> Entitlement {
         var entitlement = Entitlement(
             name: try EntitlementName("prod"), requesters: [try Principal("group:ops")], nodes: try Selector("env=prod"),
-            capabilities: [.shell, .exec], runAs: [try RunAsName(user: "deploy"), try RunAsName(user: "root")],
+            capabilities: [.shell, .exec], runAs: [try RunAsRule("deploy"), try RunAsRule("root")],
             seats: [try seat(1, "group:ops"), try seat(1, "group:security")])
         try change(&entitlement)
         return entitlement

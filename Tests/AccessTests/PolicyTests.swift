@@ -178,7 +178,7 @@ import Testing
         #expect(refusal(try Organisation.ask(by: anna, capabilities: [.shell, .forward]), rule) == .capabilityNotAllowed(.forward, rule.name))
         #expect(
             refusal(try Organisation.ask(by: anna, runAs: "postgres"), rule)
-                == .runAsNotAllowed(try RunAsName(user: "postgres"), rule.name, allowed: rule.runAs))
+                == .runAsNotAllowed(try RunAsName(user: "postgres"), rule.name, allowed: rule.users(for: anna)))
         #expect(refusal(try Organisation.ask(by: anna, for: .milliseconds(999)), rule) == .durationTooShort(.milliseconds(999)))
         #expect(refusal(try Organisation.ask(by: anna, for: .seconds(1)), rule) == nil)
         #expect(refusal(try Organisation.ask(by: anna, for: rule.maximumDuration), rule) == nil)

@@ -49,7 +49,7 @@ package enum DecisionCost {
                     Entitlement(
                         name: try EntitlementName("team-\(team)"), requesters: [.group(try GroupName("group-\(team)"))],
                         nodes: try Selector("team=t\(team % 100),env=prod|test"), capabilities: [.shell],
-                        runAs: [try RunAsName(user: "deploy")],
+                        runAs: [try RunAsRule("deploy")],
                         seats: [
                             Seat(count: 1, of: [.group(try GroupName("group-\(team)"))]),
                             Seat(count: 1, of: [.group(try GroupName("group-\((team + 1) % entitlements)"))]),

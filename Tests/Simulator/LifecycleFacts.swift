@@ -47,7 +47,7 @@ struct LifecycleFacts {
             rules.append(
                 Entitlement(
                     name: name, requesters: somePrincipals(&random) + [.group(groups[0])], nodes: random.pick(Array(selectors[..<4])),
-                    capabilities: random.chance(70) ? [.shell, .exec] : [.shell], runAs: random.chance(70) ? users : [users[0]],
+                    capabilities: random.chance(70) ? [.shell, .exec] : [.shell], runAs: (random.chance(70) ? users : [users[0]]).map(RunAsRule.user),
                     seats: seats, maximumDuration: .seconds(random.between(60, 900)),
                     sessionMaximum: .seconds(random.between(60, 900)), idleLimit: .seconds(random.between(60, 900)),
                     minimumReasonLength: Int(random.between(1, 3)), denyThreshold: Int(random.between(1, 2)),
@@ -107,7 +107,7 @@ struct LifecycleFacts {
         return .object([
             "name": .string(rule.name.text), "requesters": .array(rule.requesters.map { .string($0.description) }),
             "nodes": .string(rule.nodes.description), "capabilities": .array(rule.capabilities.sorted().map { .string($0.rawValue) }),
-            "runAs": .array(rule.runAs.map { .string($0.text) }), "seats": .array(seats),
+            "runAs": .array(rule.runAs.map { .string($0.description) }), "seats": .array(seats),
             "maximumDuration": .integer(rule.maximumDuration.wholeSeconds), "sessionMaximum": .integer(rule.sessionMaximum.wholeSeconds),
             "idleLimit": .integer(rule.idleLimit.wholeSeconds), "minimumReasonLength": .integer(Int64(rule.minimumReasonLength)),
             "denyThreshold": .integer(Int64(rule.denyThreshold)), "pendingFor": .integer(rule.pendingFor.wholeSeconds),

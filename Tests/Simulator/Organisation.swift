@@ -36,7 +36,7 @@ enum Organisation {
         let rules = zip(entitlements, seats).map { name, seats in
             Entitlement(
                 name: name, requesters: [.group(group("ops")), .group(group("security"))], nodes: .everything,
-                capabilities: [.shell], runAs: [runAs], seats: seats,
+                capabilities: [.shell], runAs: [.user(runAs)], seats: seats,
                 maximumDuration: .seconds(random.between(60, 900)), sessionMaximum: .seconds(random.between(60, 1200)),
                 idleLimit: .seconds(random.between(60, 600)), idleCounts: random.chance(50) ? .input : .inputAndOutput,
                 minimumReasonLength: 1, denyThreshold: random.chance(80) ? 1 : 2, pendingFor: .seconds(random.between(60, 900)),

@@ -30,7 +30,7 @@ struct ShellCommand: Command {
     private let use: SessionUse
 
     init(_ values: ParsedValues) throws(UsageError) {
-        use = try SessionUse(values, capability: .shell, command: [], wantsTerminal: true)
+        use = try SessionUse(values, .shell)
     }
 
     func run(in console: Console) throws -> Int32 { try use.run(in: console) }
@@ -67,14 +67,49 @@ struct ExecCommand: Command {
                 message: "A command has at most \(OpeningStatement.maximumArguments) words of 32 KiB.",
                 hint: "Send what is long through the standard input.")
         }
-        use = try SessionUse(values, capability: .exec, command: command, wantsTerminal: values.flag("terminal"))
+        use = try SessionUse(values, .command(command, hasTerminal: values.flag("terminal")))
     }
 
     func run(in console: Console) throws -> Int32 { try use.run(in: console) }
 }
 
 /// Opens a session and stays in it to its end.
-private struct SessionUse {
+struct SessionUse {
+    /// What is done in it.
+    enum Work {
+        case shell
+        case command([String], hasTerminal: Bool)
+        /// A command document with the values that were given.
+        case document(DocumentName, [String: String])
+
+        var capability: Capability {
+            switch self {
+            case .shell: .shell
+            case .command: .exec
+            case .document(let name, _): .document(name)
+            }
+        }
+
+        /// How it was asked for: the command, what follows the node, and what stands at the end of the line.
+        var verb: String {
+            switch self {
+            case .shell: "shell"
+            case .command: "exec"
+            case .document: "run"
+            }
+        }
+
+        var subject: String {
+            guard case .document(let name, let values) = self else { return "" }
+            return " \(name)" + (CommandText.shown(values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }).map { " " + $0 } ?? "")
+        }
+
+        var rest: String {
+            guard case .command(let words, _) = self else { return "" }
+            return CommandText.shown(words).map { " -- " + $0 } ?? ""
+        }
+    }
+
     static let exitStatuses: [CommandDeclaration.ExitStatus] = [
         .init(3, "Refused, or there is no grant and no --reason to ask with."),
         .init(255, "Stint itself ended the session, or failed in it. Otherwise the remote status, 128 + N for signal N."),
@@ -86,15 +121,14 @@ private struct SessionUse {
     private let setting: CommandSetting
     private let use: GrantUse
     private let grantID: GrantID?
-    private let command: [String]
-    private let wantsTerminal: Bool
+    private let work: Work
     private let reason: String?
     private let duration: Duration?
 
-    init(_ values: ParsedValues, capability: Capability, command: [String], wantsTerminal: Bool) throws(UsageError) {
+    init(_ values: ParsedValues, _ work: Work) throws(UsageError) {
         setting = CommandSetting(values)
         use = GrantUse(
-            node: try values.requiredParsed("node") { text throws(Refusal) in try NodeName(text) }, capability: capability,
+            node: try values.requiredParsed("node") { text throws(Refusal) in try NodeName(text) }, capability: work.capability,
             runAs: try values.parsed("as") { text throws(Refusal) in try RunAsName(user: text) })
         // `stint with` names the grant for what it runs.
         let inherited = values.value("grant") ?? Environment.value(WithCommand.variable).flatMap { $0.isEmpty ? nil : $0 }
@@ -103,8 +137,7 @@ private struct SessionUse {
         } catch {
             throw UsageError(code: error.code, message: error.message, hint: error.hint)
         }
-        self.command = command
-        self.wantsTerminal = wantsTerminal
+        self.work = work
         reason = values.value("reason")
         duration = try values.parsed("for") { text throws(Refusal) in try DurationText.parse(text) }
     }
@@ -122,12 +155,13 @@ private struct SessionUse {
 
     private func work(as user: Operator, _ console: Console) throws -> Int32 {
         _ = try user.me()
+        let plan = try plan(by: user.directory.charter?.policy)
         switch try grant(of: user, console) {
         case .stopped(let status): return status
         case .grant(let found):
             let grant = try found.checked(for: use, at: .now())
             let activation = try user.activation(of: grant)
-            let session = try user.open(plan(), under: grant, activation: activation)
+            let session = try user.open(plan, under: grant, activation: activation)
             return try SessionReport(session, of: grant.id, console).run()
         }
     }
@@ -137,22 +171,32 @@ private struct SessionUse {
             throw Refusal.noNodeMatches(try Selector(use.node.text))
         }
         if let grantID { return .grant(try user.grant(grantID)) }
-        let verb = use.capability == .shell ? "shell" : "exec"
-        let rest = CommandText.shown(command).map { " -- " + $0 } ?? ""
         let runAs = use.runAs.map { " --as \($0)" } ?? ""
-        let again = "stint \(verb) \(use.node)\(runAs)"
+        let again = "stint \(work.verb) \(use.node)\(work.subject)\(runAs)"
         return try GrantQuest(
             user: user, console: console, need: AccessNeed(use, duration: duration),
-            selector: try Selector(use.node.text), reason: reason, again: shown(again + rest),
+            selector: try Selector(use.node.text), reason: reason, again: shown(again + work.rest),
             ask: .noCoveringGrant(
                 node: use.node.text, capability: use.capability.rawValue,
-                hint: "Ask for one: \(again) --reason WHY --for 30m\(rest)")
+                hint: "Ask for one: \(again) --reason WHY --for 30m\(work.rest)")
         ).run()
     }
 
-    private func plan() -> SessionPlan {
+    /// What to open. A document is completed by this client's own copy of the charter, and refused here in the words of
+    /// the node.
+    private func plan(by policy: Policy?) throws(Refusal) -> SessionPlan {
+        switch work {
+        case .shell: return plan([], hasTerminal: true)
+        case .command(let words, let hasTerminal): return plan(words, hasTerminal: hasTerminal)
+        case .document(let name, let values):
+            guard let document = policy?.document(name) else { throw .document(.unknown(name)) }
+            return plan(try document.opening(with: values), hasTerminal: document.isInteractive)
+        }
+    }
+
+    private func plan(_ command: [String], hasTerminal: Bool) -> SessionPlan {
         var terminal: OpeningStatement.Terminal?
-        if wantsTerminal {
+        if hasTerminal {
             let size = SessionClient.windowSize() ?? .usual
             let type = Environment.value("TERM") ?? "dumb"
             terminal = OpeningStatement.Terminal(

@@ -11,7 +11,7 @@ package struct RequestDraft: Sendable, Equatable {
     package var duration: Duration?
     /// nil: the entitlement's first.
     package var runAs: RunAsName?
-    /// nil: of shell and exec, all that the entitlement allows.
+    /// nil: of shell, exec and command documents, all that the entitlement allows.
     package var capabilities: Set<Capability>?
     package var entitlement: EntitlementName?
     package var fields: [String: String] = [:]
@@ -46,13 +46,12 @@ package struct RequestDraft: Sendable, Equatable {
     package func complete(for person: Person, in directory: Directory, at now: Timestamp) throws(Refusal) -> Complete {
         guard let charter = directory.charter else { throw .noCharter }
         let chosen = try choose(for: person, charter.policy, in: directory, at: now)
-        let possible: Set<Capability> = [.shell, .exec]
         let ask = Entitlement.Ask(
-            person: person, selector: selector, capabilities: capabilities ?? possible.intersection(chosen.capabilities),
+            person: person, selector: selector, capabilities: capabilities ?? chosen.capabilities.filter(Self.isPossible),
             runAs: runAs, duration: duration ?? min(Policy.Defaults.duration, chosen.maximumDuration), reason: reason, fields: fields,
             at: now)
         if let refusal = chosen.refusal(of: ask, in: directory) { throw refusal }
-        guard let user = runAs ?? chosen.runAs.first else { throw .entitlementGone(chosen.name) }
+        guard let user = runAs ?? chosen.users(for: person).first else { throw .entitlementGone(chosen.name) }
         return Complete(
             entitlement: chosen, charterVersion: charter.version, selector: selector, capabilities: ask.capabilities,
             runAs: user, duration: ask.duration, reason: reason, fields: fields,
@@ -69,10 +68,20 @@ package struct RequestDraft: Sendable, Equatable {
                 duration: self.duration ?? .seconds(1), reason: self.reason, fields: self.fields, at: now)
         }
         if let capabilities { return try policy.choose(for: least(capabilities), wanted: entitlement, in: directory) }
-        do throws(Refusal) {
-            return try policy.choose(for: least([.shell]), wanted: entitlement, in: directory)
-        } catch .capabilityNotAllowed {
-            return try policy.choose(for: least([.exec]), wanted: entitlement, in: directory)
+        for capability in [.shell, .exec] + policy.documents.map({ Capability.document($0.name) }) {
+            do throws(Refusal) {
+                return try policy.choose(for: least([capability]), wanted: entitlement, in: directory)
+            } catch .capabilityNotAllowed {
+                continue
+            }
+        }
+        return try policy.choose(for: least([.shell]), wanted: entitlement, in: directory)
+    }
+
+    private static func isPossible(_ capability: Capability) -> Bool {
+        switch capability {
+        case .shell, .exec, .document: true
+        case .forward, .ssh, .copy: false
         }
     }
 }

@@ -54,7 +54,7 @@ package enum Failures {
         // Evidence that does not hold is a failure, whoever refused it.
         (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "node.distrusts-broker", "policy.invalid", "roll.", "session.recorder-failed"]),
         // Refused.
-        (3, ["duration.", "end.", "grant.", "person.", "policy.", "reason.", "request.", "vote."]),
+        (3, ["document.", "duration.", "end.", "grant.", "person.", "policy.", "reason.", "request.", "vote."]),
     ]
 
     package static func status(code: String, http: Int? = nil) -> Int32 {
