@@ -38,6 +38,9 @@ package enum AgentError: Error, Equatable {
     case commandUnexpected
     case userUnknown(RunAsName)
     case userNotPossible(RunAsName, agentUser: String)
+    case userBelowMinimum(RunAsName, Int64, minimum: Int64)
+    case accountNotPossible(RunAsName, reason: String)
+    case sudoNotPossible(reason: String)
     case tooManySessions(Int)
 
     package init(_ error: any Error) {
@@ -79,6 +82,9 @@ extension AgentError: Explainable {
         case .commandUnexpected: "opening.command-unexpected"
         case .userUnknown: "run-as.unknown-user"
         case .userNotPossible: "run-as.not-possible"
+        case .userBelowMinimum: "run-as.below-minimum"
+        case .accountNotPossible: "run-as.no-account"
+        case .sudoNotPossible: "sudo.not-possible"
         case .tooManySessions: "node.too-many-sessions"
         }
     }
@@ -112,6 +118,10 @@ extension AgentError: Explainable {
         case .userUnknown(let name): "This node has no user `\(name)`."
         case .userNotPossible(let name, let user):
             "The agent of this node runs as `\(user)`, so it cannot start a session as `\(name)`."
+        case .userBelowMinimum(let name, let uid, let minimum):
+            "User `\(name)` has the number \(uid) on this node, and the policy allows none below \(minimum)."
+        case .accountNotPossible(let name, let reason): "The account `\(name)` cannot be made on this node: \(reason)."
+        case .sudoNotPossible(let reason): "This node cannot give sudo for the grant: \(reason)."
         case .tooManySessions(let limit): "This node has \(limit) sessions, and more are not allowed."
         }
     }
@@ -136,6 +146,8 @@ extension AgentError: Explainable {
         case .commandMissing, .commandUnexpected: nil
         case .userUnknown: "Ask for a user that exists there, or have it made on the node."
         case .userNotPossible: "Run the agent as root, or ask for the user that it runs as."
+        case .userBelowMinimum: "Ask for another user, or have the policy changed."
+        case .accountNotPossible, .sudoNotPossible: "Ask who runs the node."
         case .tooManySessions: "End a session on this node, or wait."
         }
     }

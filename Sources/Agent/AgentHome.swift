@@ -13,6 +13,7 @@ package import Posix
 ///     ledger.json      the highest head of the ledger that was seen
 ///     openings         digests of openings seen lately
 ///     grants/          what is remembered of each grant
+///     provisions/      what was made on this machine for grants: accounts, rules for sudo
 ///     sessions/ID/     lease.json, control.fifo, receipt.json of each session not settled yet
 ///     lock             held by the one agent that owns the directory
 package struct AgentHome: Sendable {
@@ -33,6 +34,7 @@ package struct AgentHome: Sendable {
     package var ledgerPath: String { path + "/ledger.json" }
     package var openingsPath: String { path + "/openings" }
     package var grantsPath: String { path + "/grants" }
+    package var provisionsPath: String { path + "/provisions" }
     package var sessionsPath: String { path + "/sessions" }
 
     package var isJoined: Bool { access(identityPath, F_OK) == 0 }

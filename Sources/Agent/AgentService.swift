@@ -17,6 +17,7 @@ package final class AgentService {
     private let signals: SignalDescriptor
     private let timer: DeadlineTimer
     private let supervisors: Supervisors
+    private let provisions: Provisions
     private var roll: NodeRoll
     private var ledger: NodeLedger
     private var gatekeeper: Gatekeeper
@@ -40,7 +41,9 @@ package final class AgentService {
     private static let doubt: Duration = .seconds(30)
 
     /// Reads the home and verifies the roll.
-    package init(_ home: AgentHome, version: String, executable: String) throws {
+    ///
+    /// - Parameter isReaper: whether this process is made for the service: orphans of its sessions become its children.
+    package init(_ home: AgentHome, version: String, executable: String, isReaper: Bool = false) throws {
         self.home = home
         self.version = version
         identity = try home.identity()
@@ -51,7 +54,8 @@ package final class AgentService {
         try grants.clean(at: .now)
         gatekeeper = Gatekeeper(
             node: identity.name, agentUser: try User.current(), openings: try OpeningMemory(home.openingsPath), grants: grants)
-        supervisors = Supervisors(home: home, identity: identity, key: key, executable: executable, grants: grants)
+        provisions = Provisions(home.provisionsPath, grants: grants)
+        supervisors = Supervisors(home: home, identity: identity, key: key, executable: executable, grants: grants, isReaper: isReaper)
         let handled: [Signal] = [.terminate, .interrupt, .child]
         try Signals.block(handled + [.hangUp])
         signals = try SignalDescriptor(handled)
@@ -64,7 +68,8 @@ package final class AgentService {
         guard home.isJoined else { throw AgentError.notJoined(home: home.path) }
         try home.prepare()
         let lock = try home.lock()
-        let service = try AgentService(home, version: version, executable: try Environment.executablePath())
+        try ProcessControl.becomeSubreaper()
+        let service = try AgentService(home, version: version, executable: try Environment.executablePath(), isReaper: true)
         try service.run()
         _ = consume lock
     }
@@ -149,6 +154,7 @@ package final class AgentService {
         case .end(let id, let reason, let detail): end(id, reason, detail)
         case .grantsOver(let grants):
             for grant in grants { try gatekeeper.grants.markEnded(grant.request, grant.reason, until: grant.until) }
+            try provisions.clean(at: try .now(), besides: try supervisors.requests())
         case .receiptStored(let id):
             sentReceipts.remove(id)
             try supervisors.receiptStored(id)
@@ -198,6 +204,7 @@ package final class AgentService {
             try ledger.checkShown()
             let terms = try gatekeeper.decide(
                 evidence, with: roll.roll, at: try .now(), sessions: try supervisors.all().count)
+            try provisions.provide(for: terms)
             try supervisors.start(terms)
             spareAt = .now + Self.spareAfter
             let opening = terms.opening.value
@@ -223,10 +230,11 @@ package final class AgentService {
         if !supervisors.hasSpare, spareAt == nil { spareAt = lookAt }
         do {
             for (id, receipt) in try supervisors.pendingReceipts() where !sentReceipts.contains(id) {
-                guard let channel else { continue }
+                guard let channel else { continue }  // they wait in their folders
                 try channel.send(.receipt(receipt))
                 sentReceipts.insert(id)
             }
+            try provisions.clean(at: try .now(), besides: try supervisors.requests())
         } catch {
             Log.warning(AgentError(error).message)
         }

@@ -37,7 +37,7 @@ package struct Gatekeeper: ~Copyable {
         guard opening.value.node == node else { throw AgentError.otherNode(asked: opening.value.node, here: node) }
         let lease = try evidence.decide(with: roll, at: now.wall)
         let device = try roll.signer(of: opening, mustBe: opening.value.person)
-        try checkPossible(opening.value)
+        try checkPossible(opening.value, under: lease.settings)
         guard sessions < Self.maximumSessions else { throw AgentError.tooManySessions(Self.maximumSessions) }
         try openings.take(opening, at: now.wall)
         let request = evidence.request.digest
@@ -48,10 +48,11 @@ package struct Gatekeeper: ~Copyable {
     }
 
     /// Whether this node can do what is asked.
-    private func checkPossible(_ opening: OpeningStatement) throws {
+    private func checkPossible(_ opening: OpeningStatement, under settings: SessionSettings) throws {
         switch opening.capability {
         case .shell: guard opening.command.isEmpty else { throw AgentError.commandUnexpected }
         case .exec: guard !opening.command.isEmpty else { throw AgentError.commandMissing }
+        case .document: break  // the charter has said what it runs
         case .forward, .ssh, .copy: throw AgentError.capabilityUnsupported(opening.capability)
         }
         let user: User
@@ -59,9 +60,13 @@ package struct Gatekeeper: ~Copyable {
             user = try User.named(opening.runAs.text)
         } catch {
             switch error.refusal {
+            case .unknownUser where settings.account != nil && agentUser.uid == 0: return  // it is made for the grant
             case .unknownUser, .invalidUserName: throw AgentError.userUnknown(opening.runAs)
             default: throw error
             }
+        }
+        guard Int64(user.uid) >= settings.minimumUserID else {
+            throw AgentError.userBelowMinimum(opening.runAs, Int64(user.uid), minimum: settings.minimumUserID)
         }
         guard agentUser.uid == 0 || agentUser.uid == user.uid else {
             throw AgentError.userNotPossible(opening.runAs, agentUser: agentUser.name)

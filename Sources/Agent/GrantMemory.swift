@@ -58,6 +58,12 @@ package struct GrantMemory: Sendable {
         try DurableFile.writeAtomically(Array("\(reason.rawValue) \(until.milliseconds)\n".utf8), to: path)
     }
 
+    /// Whether a grant is over for this node. One that it does not remember is.
+    package func isOver(_ request: Digest, at now: Moment) throws -> Bool {
+        guard try endReason(of: request) == nil, let anchor = try anchor(of: request) else { return true }
+        return anchor.bootID == now.bootID ? now.boot >= anchor.deadline : now.wall >= anchor.notAfter
+    }
+
     /// Forgets grants whose time has been up for long.
     package func clean(at now: Timestamp) throws {
         for name in try DurableFile.listDirectory(directory) {

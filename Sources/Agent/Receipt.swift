@@ -8,11 +8,15 @@ import Posix
 /// How a session ended, as whoever ended it saw it.
 struct SessionEnd: Sendable {
     var reason: Session.EndReason
+    /// When the last process was killed; `nil` before.
+    var at: Timestamp?
     var detail = ""
     var outcome: ReceiptStatement.Outcome = .none
     var processes = SessionProcesses.Outcome(killed: 0, left: [])
     var inputBytes: Int64 = 0
     var outputBytes: Int64 = 0
+    /// What else is to be said.
+    var remarks: [String] = []
 }
 
 extension SessionTerms {
@@ -22,11 +26,14 @@ extension SessionTerms {
     {
         let statement = ReceiptStatement(
             root: identity.root, opening: opening.digest, node: identity.name, reason: end.reason,
-            detail: PlainText.cleaned(end.detail), outcome: end.outcome, startedAt: startedAt, endedAt: now,
-            killed: end.processes.killed, left: end.processes.left.count, remarks: remarks(on: end.processes),
+            detail: PlainText.cleaned(end.detail), outcome: end.outcome, startedAt: startedAt, endedAt: end.at ?? now,
+            killed: end.processes.killed, left: end.processes.left.count, remarks: remarks(on: end.processes) + end.remarks.prefix(Self.maximumRemarks),
             method: group == nil ? "tree" : "cgroup", inputBytes: end.inputBytes, outputBytes: end.outputBytes)
         return try statement.signed(with: key.signing)
     }
+
+    /// Of those that only ``SessionEnd`` knows.
+    private static var maximumRemarks: Int { 24 }
 
     private func remarks(on outcome: SessionProcesses.Outcome) -> [String] {
         var remarks = outcome.left.prefix(32).map { "\(PlainText.cleaned($0.command, maximum: 64)) (process \($0.pid)) is left." }

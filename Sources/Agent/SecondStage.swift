@@ -6,8 +6,9 @@ import Access
 import Evidence
 import Glibc
 import Posix
+import StrictJSON
 
-/// `stint-agent enter USER GROUP (shell | exec ARGUMENT...)`, started by a supervisor with the session's streams as
+/// `stint-agent enter USER GROUP SETTINGS (shell | exec ARGUMENT...)`, started by a supervisor with the session's streams as
 /// descriptors 0 to 2 and the session's environment. It starts while the supervisor still agrees with the client, and
 /// waits at the gate until that is done.
 package enum SecondStage {
@@ -23,22 +24,27 @@ package enum SecondStage {
     private static let notExecutable: Int32 = 126
 
     /// The words that come after the program's name.
-    static func arguments(user: User, group: String?, opening: OpeningStatement) -> [String] {
-        let mode = opening.capability == .exec ? "exec" : "shell"
-        return [command, user.name, group ?? "", mode] + opening.command
+    static func arguments(for terms: SessionTerms, user: User) -> [String] {
+        let opening = terms.opening.value
+        let program = opening.capability == .shell ? ["shell"] : ["exec"] + (terms.program ?? opening.command)
+        return [command, user.name, terms.group ?? "", terms.settings.json.text] + program
     }
 
     /// Becomes the session's program. Returns only when that failed.
     package static func run(_ arguments: [String]) -> Int32 {
         do {
-            guard arguments.count >= 3 else { throw SystemError(call: command, errno: EINVAL) }
+            guard arguments.count >= 4 else { throw SystemError(call: command, errno: EINVAL) }
             guard fcntl(report, F_SETFD, FD_CLOEXEC) == 0 else { throw SystemError(call: "fcntl", errno: errno) }
             let user = try User.named(arguments[0])
+            let settings = try settings(arguments[2])
             guard try Transfer.read(gate, maximum: 1).count == 1 else { return notExecutable }
             _ = close(gate)
-            try enter(as: user, group: arguments[1])
-            guard arguments[2] == "exec" else { throw start(shellOf: user) }
-            return start(Array(arguments.dropFirst(3)))
+            try enter(as: user, group: arguments[1], settings)
+            guard arguments[3] == "exec" else {
+                if settings.greets { Greeting.show(to: user) }
+                throw start(shellOf: user, settings)
+            }
+            return start(Array(arguments.dropFirst(4)))
         } catch {
             // The supervisor sees the end of the process in any case.
             try? Transfer.writeAll(report, Array(AgentError(error).message.utf8))
@@ -46,19 +52,51 @@ package enum SecondStage {
         }
     }
 
-    private static func enter(as user: User, group: String) throws {
-        if !group.isEmpty { try ControlGroup(existing: group).add(0) }
-        try Privileges.become(user)
-        umask(0o022)
-        // After becoming the user: what they may not enter is not their working directory.
-        if chdir(user.home) != 0, chdir("/") != 0 { throw SystemError(call: "chdir", errno: errno, subject: "/") }
+    private static func settings(_ text: String) throws -> SessionSettings {
+        var reader = try ObjectReader(try JSONValue(parsing: text))
+        let settings = try SessionSettings(&reader)
+        try reader.finish()
+        return settings
     }
 
-    private static func start(shellOf user: User) -> SystemError {
-        let name = user.shell.utf8.lastIndex(of: UInt8(ascii: "/")).map { user.shell[user.shell.utf8.index(after: $0)...] }
-        // A first argument with a dash makes it a login shell.
-        let failure = become(["-" + (name.map { String($0) } ?? user.shell)]) { execv(user.shell, $0) }
-        return SystemError(call: "execve", errno: failure, subject: user.shell)
+    private static func enter(as user: User, group: String, _ settings: SessionSettings) throws {
+        if !group.isEmpty { try ControlGroup(existing: group).add(0) }
+        for (limit, value) in settings.limits { try lower(limit, to: UInt64(value)) }
+        try Privileges.become(user)
+        if settings.noNewPrivileges { try ProcessControl.forbidNewPrivileges() }
+        umask(0o022)
+        // After becoming the user: what they may not enter is not their working directory.
+        if let directory = settings.directory {
+            guard chdir(directory) == 0 else { throw SystemError(call: "chdir", errno: errno, subject: directory) }
+        } else if chdir(user.home) != 0, chdir("/") != 0 {
+            throw SystemError(call: "chdir", errno: errno, subject: "/")
+        }
+    }
+
+    /// A limit is lowered, for good, and never raised: what the node's own limits forbid stays so.
+    private static func lower(_ limit: SessionSettings.Limit, to value: UInt64) throws(SystemError) {
+        let kind: ProcessControl.Limit =
+            switch limit {
+            case .coreBytes: .coreSize
+            case .openFiles: .openFiles
+            case .processes: .processes
+            case .memoryBytes: .memory
+            case .fileBytes: .fileSize
+            case .processorSeconds: .processorTime
+            }
+        let lowest = min(value, try ProcessControl.limit(kind).hard)
+        try ProcessControl.setLimit(kind, soft: lowest, hard: lowest)
+    }
+
+    private static func start(shellOf user: User, _ settings: SessionSettings) -> SystemError {
+        let shell = settings.shell ?? user.shell
+        let name = shell.utf8.lastIndex(of: UInt8(ascii: "/")).map { shell[shell.utf8.index(after: $0)...] }
+        // A first argument with a dash makes it a login shell. Commands are run by a shell that then becomes the login shell.
+        let arguments = settings.commands.isEmpty
+            ? ["-" + (name.map { String($0) } ?? shell)]
+            : [shell, "-c", settings.commands.joined(separator: "\n") + "\nexec \"$0\" -l", shell]
+        let failure = become(arguments) { execv(shell, $0) }
+        return SystemError(call: "execve", errno: failure, subject: shell)
     }
 
     private static func start(_ arguments: [String]) -> Int32 {

@@ -8,12 +8,12 @@ package import Posix
 
 /// The environment of a session's first program.
 package enum SessionEnvironment {
-    package static func variables(for opening: OpeningStatement, user: User, session: SessionID, grant: GrantID) -> [(
-        name: String, value: String
-    )] {
+    package static func variables(
+        for opening: OpeningStatement, user: User, session: SessionID, grant: GrantID, settings: SessionSettings = SessionSettings()
+    ) -> [(name: String, value: String)] {
         var variables = [
             (name: "HOME", value: user.home), (name: "USER", value: user.name), (name: "LOGNAME", value: user.name),
-            (name: "SHELL", value: user.shell), (name: "PATH", value: path(of: user)),
+            (name: "SHELL", value: settings.shell ?? user.shell), (name: "PATH", value: path(of: user)),
             (name: SessionProcesses.variable, value: session.description),
             (name: "STINT_GRANT", value: grant.description),
         ]
@@ -21,6 +21,11 @@ package enum SessionEnvironment {
             variables.append((name: "TERM", value: isPlain(terminal.type) ? terminal.type : "dumb"))
         }
         if isPlain(opening.language) { variables.append((name: "LANG", value: opening.language)) }
+        // The charter's own variables, none of which is one of those above but the language.
+        for (name, value) in settings.environment.sorted(by: { $0.key < $1.key }) {
+            variables.removeAll { $0.name == name }
+            variables.append((name: name, value: value))
+        }
         return variables
     }
 

@@ -32,8 +32,8 @@ final class SessionProgram {
         let user = try User.named(opening.runAs.text)
         var request = SpawnRequest(
             executable,
-            [SupervisorProcess.programName] + SecondStage.arguments(user: user, group: terms.group, opening: opening),
-            environment: SessionEnvironment.variables(for: opening, user: user, session: terms.id, grant: terms.grant))
+            [SupervisorProcess.programName] + SecondStage.arguments(for: terms, user: user),
+            environment: SessionEnvironment.variables(for: opening, user: user, session: terms.id, grant: terms.grant, settings: terms.settings))
         request.newSession = true
         let report = try Ends(readByUs: true)
         defer { report.closeTheirs() }
@@ -48,6 +48,9 @@ final class SessionProgram {
             ]
             child = try request.start()
             made.closeSlave()
+            if terms.settings.keepsLoginRecord {
+                LoginRecords.begin(user, line: made.line, process: child.pid, host: terms.loginHost)
+            }
             let master = try made.master.duplicate().release()
             owned = [master, report.ours]
             (isTerminal, inputDescriptor) = (true, master)
@@ -59,6 +62,8 @@ final class SessionProgram {
             )
             request.descriptors =
                 [standardInput, output, errors, report].map { .descriptor($0.theirs) } + [.descriptor(gate.reader.number)]
+            // A command document that is not interactive takes no input, whatever the client sends.
+            if terms.program != nil { request.descriptors[0] = .null }
             child = try request.start()
             for ends in [standardInput, output, errors] { ends.closeTheirs() }
             owned = [standardInput, output, errors, report].map(\.ours)

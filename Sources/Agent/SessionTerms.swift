@@ -27,10 +27,16 @@ package struct SessionTerms: Sendable, Equatable {
     /// How long the session waits for a client whose connection was lost.
     package let detachedFor: Duration
     package let startedAt: Timestamp
+    /// How the charter wants the session set up.
+    package let settings: SessionSettings
+    /// The argument vector of a command document; `nil` for what the opening says itself.
+    package let program: [String]?
     /// The path of the session's control group, where there is one.
     package var group: String?
 
     package var id: SessionID { opening.id }
+    /// Where a login came from, in the node's own records: it finds the entry again.
+    var loginHost: String { "stint:\(id)" }
 
     package init(
         opening: Signed<OpeningStatement>, request: Digest, device: PublicKey, lease: Lease, leaseVersion: Int64,
@@ -50,6 +56,8 @@ package struct SessionTerms: Sendable, Equatable {
         renewWithin = lease.withoutBroker == .lease ? lease.renewWithin : nil
         detachedFor = lease.detachedFor
         self.startedAt = startedAt
+        settings = lease.settings
+        program = lease.program
         group = nil
     }
 
@@ -63,6 +71,7 @@ package struct SessionTerms: Sendable, Equatable {
             "renewWithin": renewWithin.map { .integer($0.wholeMilliseconds) } ?? .null,
             "detachedFor": .integer(detachedFor.wholeMilliseconds),
             "startedAt": .integer(startedAt.milliseconds), "group": group.map { .string($0) } ?? .null,
+            "settings": settings.json, "program": program.map { .array($0.map { .string($0) }) } ?? .null,
         ])
     }
 
@@ -94,6 +103,11 @@ package struct SessionTerms: Sendable, Equatable {
         detachedFor = .milliseconds(try reader.integer("detachedFor", in: 1...Self.longest))
         startedAt = Timestamp(milliseconds: try reader.integer("startedAt", in: Timestamp.validRange))
         group = try reader.value("group").asString
+        var settings = try ObjectReader(try reader.value("settings"))
+        self.settings = try SessionSettings(&settings)
+        try settings.finish()
+        let hasProgram = try reader.value("program") != .null
+        program = hasProgram ? try reader.strings("program", maximum: CommandDocument.maximumWords) : nil
         try reader.finish()
     }
 

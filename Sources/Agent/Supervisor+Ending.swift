@@ -60,8 +60,11 @@ extension Supervisor {
     func kill() {
         let group = terms.group.map { ControlGroup(existing: $0) }
         end.processes = SessionProcesses(session: terms.id.description, group: group).end()
+        end.at = .now
         // What is left in it keeps it from being removed, and is named in the receipt.
         try? group?.remove()
+        if terms.settings.keepsLoginRecord { LoginRecords.end(host: terms.loginHost) }
+        if let watch { end.remarks += watch.changes() }
     }
 
     /// Puts the receipt on disk, and then tells.

@@ -63,6 +63,8 @@ final class Supervisor {
     var attachedAt: Timestamp
     var delivery = Delivery()
     var program: SessionProgram?
+    /// What a session of root may have changed; `nil` for others.
+    var watch: SystemWatch?
     var phase = Phase.running
     var end = SessionEnd(reason: .failed)
     private var armed: ContinuousClock.Instant?
@@ -104,6 +106,7 @@ final class Supervisor {
             keeper.begin(with: try SessionLink(terms, identity: identity, key: key))
             isJoined = true
             deadlines.heardBroker(at: .now)
+            if terms.opening.value.runAs.text == "root" { watch = SystemWatch() }
             program.begin()
         } catch {
             program?.giveUp()

@@ -3,10 +3,11 @@
 // variadic calls, unions and system calls that glibc has no function for. There is no C source behind this header.
 #pragma once
 
-// Two types differ under _GNU_SOURCE from what Swift's Glibc module has, and a program that sees both does not compile.
+// Three types differ under _GNU_SOURCE from what Swift's Glibc module has, and a program that sees both does not compile.
 // Their headers come first, as Glibc has them; then the features are chosen anew.
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <utmpx.h>
 #undef _FEATURES_H
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
@@ -79,6 +80,10 @@ struct stint_file_status {
     uint32_t owner;
     uint32_t group;
     int64_t size;
+    uint64_t inode;
+    uint64_t device;
+    /// When contents, mode or owner last changed, in nanoseconds since 1970.
+    int64_t changed;
 };
 
 static inline int stint_status_from(int result, const struct stat *raw, struct stint_file_status *status) {
@@ -87,6 +92,9 @@ static inline int stint_status_from(int result, const struct stat *raw, struct s
     status->owner = raw->st_uid;
     status->group = raw->st_gid;
     status->size = raw->st_size;
+    status->inode = raw->st_ino;
+    status->device = raw->st_dev;
+    status->changed = (int64_t)raw->st_ctim.tv_sec * 1000000000 + raw->st_ctim.tv_nsec;
     return 0;
 }
 
@@ -165,6 +173,9 @@ static inline int stint_get_limit(int resource, uint64_t *soft, uint64_t *hard) 
 static const int stint_limit_core = RLIMIT_CORE;
 static const int stint_limit_open_files = RLIMIT_NOFILE;
 static const int stint_limit_processes = RLIMIT_NPROC;
+static const int stint_limit_memory = RLIMIT_AS;
+static const int stint_limit_file_size = RLIMIT_FSIZE;
+static const int stint_limit_processor_time = RLIMIT_CPU;
 
 /// close_range(2), Linux 5.9, by number: glibc has the function only since 2.34.
 static inline int stint_close_range(unsigned first, unsigned last) {
@@ -224,3 +235,73 @@ static inline int stint_local_connect(int descriptor, const char *path) {
     return connect(descriptor, (struct sockaddr *)&address, sizeof address);
 }
 static inline int stint_local_accept(int descriptor) { return accept4(descriptor, NULL, NULL, SOCK_CLOEXEC); }
+// Login records
+
+#include <lastlog.h>
+#include <paths.h>
+#include <sys/time.h>
+
+/// updwtmpx(3), which utmpx.h has under _GNU_SOURCE only.
+extern void updwtmpx(const char *file, const struct utmpx *entry);
+
+static inline const char *stint_lastlog_path(void) { return _PATH_LASTLOG; }
+
+/// Writes an entry of a session into utmp and wtmp (utmp(5)), each where the file is there. `user` is empty for its end.
+static inline void stint_write_login(
+    const char *user, const char *line, const char *host, pid_t process, int is_end) {
+    struct utmpx entry;
+    struct timeval now;
+    memset(&entry, 0, sizeof entry);
+    entry.ut_type = is_end ? DEAD_PROCESS : USER_PROCESS;
+    entry.ut_pid = process;
+    strncpy(entry.ut_line, line, sizeof entry.ut_line - 1);
+    size_t length = strlen(line);
+    // The last characters of the line tell entries apart, as login(1) does it.
+    strncpy(entry.ut_id, length > sizeof entry.ut_id ? line + length - sizeof entry.ut_id : line, sizeof entry.ut_id);
+    strncpy(entry.ut_user, user, sizeof entry.ut_user - 1);
+    strncpy(entry.ut_host, host, sizeof entry.ut_host - 1);
+    gettimeofday(&now, NULL);
+    entry.ut_tv.tv_sec = (__typeof__(entry.ut_tv.tv_sec))now.tv_sec;
+    entry.ut_tv.tv_usec = (__typeof__(entry.ut_tv.tv_usec))now.tv_usec;
+    setutxent();
+    pututxline(&entry);
+    endutxent();
+    updwtmpx(_PATH_WTMP, &entry);
+}
+
+/// The line and process of the live entry whose host is `host`. 0 when there is none.
+static inline pid_t stint_find_login(const char *host, char *line, size_t size) {
+    pid_t found = 0;
+    setutxent();
+    for (struct utmpx *entry = getutxent(); entry != NULL && found == 0; entry = getutxent()) {
+        if (entry->ut_type != USER_PROCESS || strncmp(entry->ut_host, host, sizeof entry->ut_host) != 0) continue;
+        found = entry->ut_pid;
+        size_t length = strnlen(entry->ut_line, sizeof entry->ut_line);
+        if (length >= size) length = size - 1;
+        memcpy(line, entry->ut_line, length);
+        line[length] = 0;
+    }
+    endutxent();
+    return found;
+}
+
+/// Notes the login in lastlog(8), which is there once for each user number.
+static inline int stint_write_lastlog(int file, uid_t user, const char *line, const char *host) {
+    struct lastlog entry;
+    memset(&entry, 0, sizeof entry);
+    entry.ll_time = (__typeof__(entry.ll_time))time(NULL);
+    strncpy(entry.ll_line, line, sizeof entry.ll_line - 1);
+    strncpy(entry.ll_host, host, sizeof entry.ll_host - 1);
+    return pwrite(file, &entry, sizeof entry, (off_t)user * (off_t)sizeof entry) == (ssize_t)sizeof entry ? 0 : -1;
+}
+
+/// Seconds since 1970 of the user's last login with its line; 0 for none.
+static inline int64_t stint_read_lastlog(int file, uid_t user, char *line, size_t size) {
+    struct lastlog entry;
+    if (pread(file, &entry, sizeof entry, (off_t)user * (off_t)sizeof entry) != (ssize_t)sizeof entry) return 0;
+    size_t length = strnlen(entry.ll_line, sizeof entry.ll_line);
+    if (length >= size) length = size - 1;
+    memcpy(line, entry.ll_line, length);
+    line[length] = 0;
+    return (int64_t)entry.ll_time;
+}

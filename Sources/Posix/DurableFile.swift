@@ -71,17 +71,25 @@ package enum DurableFile {
     /// The names in a directory without `.` and `..`, sorted by their bytes. A name that is not UTF-8 is left out:
     /// none of ours is.
     package static func listDirectory(_ path: String) throws(SystemError) -> [String] {
+        var names: [String] = []
+        try visitDirectory(path) { name in
+            names.append(name)
+            return true
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// The same names in the order of the disk, one at a time, until `body` says that it has seen enough.
+    package static func visitDirectory(_ path: String, _ body: (String) -> Bool) throws(SystemError) {
         try refuseNul(path, in: "opendir")
         guard let stream = opendir(path) else { throw SystemError(call: "opendir", errno: errno, subject: path) }
         defer { closedir(stream) }
-        var names: [String] = []
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) {
                 String(validating: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if let name, name != ".", name != ".." { names.append(name) }
+            if let name, name != ".", name != "..", !body(name) { return }
         }
-        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// Removes a file, durably. One that is not there is fine.
@@ -134,30 +142,4 @@ extension SystemError {
         if let refusal { return SystemError(refusal, in: call, about: path) }
         return SystemError(call: call, errno: errno, subject: path)
     }
-}
-
-/// The kind, owner, mode and size of a file.
-struct FileStatus {
-    private let raw: stint_file_status
-
-    init(of file: borrowing OwnedDescriptor, _ path: String) throws(SystemError) {
-        var raw = stint_file_status()
-        let number = file.number
-        try check("fstat", path) { stint_descriptor_status(number, &raw) }
-        self.raw = raw
-    }
-
-    /// A symbolic link is described itself.
-    init(ofLink path: String) throws(SystemError) {
-        try refuseNul(path, in: "stat")
-        var raw = stint_file_status()
-        try check("stat", path) { stint_link_status(path, &raw) }
-        self.raw = raw
-    }
-
-    var size: Int64 { raw.size }
-    var owner: UInt32 { raw.owner }
-    var permissions: UInt32 { raw.mode & 0o7777 }
-    var isRegular: Bool { raw.mode & 0o170000 == 0o100000 }
-    var isDirectory: Bool { raw.mode & 0o170000 == 0o040000 }
 }

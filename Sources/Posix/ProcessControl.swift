@@ -9,6 +9,20 @@ package enum ProcessControl {
         try check("prctl") { stint_set_subreaper(1) }
     }
 
+    /// Takes note of the end of children that nobody waits for: orphans that became ours.
+    ///
+    /// - Parameter awaited: children whose end somebody else collects.
+    package static func collectChildren(besides awaited: Set<Int32>) {
+        while true {
+            var end = stint_child_end()
+            // Looked at first and left there: it may be one that is waited for.
+            guard stint_wait(stint_wait_for_any, 0, WEXITED | WNOHANG | WNOWAIT, &end) == 0, end.process > 0,
+                !awaited.contains(end.process)
+            else { return }
+            _ = stint_wait(stint_wait_for_process, end.process, WEXITED | WNOHANG, &end)
+        }
+    }
+
     /// The signal that we get when the thread that started us ends. Look at the parent after the call: it may have
     /// gone before.
     package static func setParentDeathSignal(_ signal: Signal) throws(SystemError) {
@@ -44,12 +58,20 @@ package enum ProcessControl {
         case coreSize
         case openFiles
         case processes
+        /// Bytes of address space.
+        case memory
+        case fileSize
+        /// Seconds.
+        case processorTime
 
         fileprivate var number: Int32 {
             switch self {
             case .coreSize: stint_limit_core
             case .openFiles: stint_limit_open_files
             case .processes: stint_limit_processes
+            case .memory: stint_limit_memory
+            case .fileSize: stint_limit_file_size
+            case .processorTime: stint_limit_processor_time
             }
         }
     }

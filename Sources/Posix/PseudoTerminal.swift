@@ -7,6 +7,8 @@ package struct PseudoTerminal: ~Copyable, Sendable {
     package let master: OwnedDescriptor
     /// Give it to the child as `controllingTerminal`.
     package let slavePath: String
+    /// As login records name it: `pts/3`.
+    package var line: String { slavePath.utf8.starts(with: "/dev/".utf8) ? String(slavePath.dropFirst(5)) : slavePath }
     /// Open here until the child has exec'ed: with no slave open, the master reports its end.
     private var slave: OwnedDescriptor?
 

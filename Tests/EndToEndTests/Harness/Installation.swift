@@ -14,6 +14,8 @@ final class Installation: Sendable {
         var turn = Turn.timed
         /// Lines of the entitlement that differ from the shipped policy's.
         var rules: [String: String] = [:]
+        /// Members of the policy beside its entitlements, each with a comma behind it.
+        var policy = ""
         var nodes = ["db-1"]
         var agentEnvironment: [String: String] = [:]
         /// A program and its arguments that start the agent in their turn.
@@ -209,7 +211,7 @@ final class Installation: Sendable {
             try FileManager.default.createDirectory(
                 atPath: "\(directory)/\(folder)", withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
         }
-        let policy = try file("policy.json5", TestPolicy.text(setting.rules))
+        let policy = try file("policy.json5", TestPolicy.text(setting.rules, setting.policy))
         let token = try await run(
             Programs.stintd, ["init", "--home", brokerHome, "--address", address, "--policy", policy]
         ).checked().text
@@ -284,7 +286,7 @@ final class Installation: Sendable {
 
 /// The policy of the tests: the shipped one, with some rules changed.
 enum TestPolicy {
-    static func text(_ changes: [String: String]) -> String {
+    static func text(_ changes: [String: String], _ more: String = "") -> String {
         let runAs = Programs.isRoot ? #"["root", "nobody"]"# : "[\"\(Programs.user)\"]"
         var rules = [
             "name": #""on-call""#, "requesters": #"["group:oncall"]"#, "nodes": #""*""#,
@@ -295,6 +297,6 @@ enum TestPolicy {
         ]
         rules.merge(changes) { $1 }
         let lines = rules.sorted { $0.key < $1.key }.map { "      \($0.key): \($0.value)," }
-        return "{\n  entitlements: [\n    {\n\(lines.joined(separator: "\n"))\n    },\n  ],\n}\n"
+        return "{\n  entitlements: [\n    {\n\(lines.joined(separator: "\n"))\n    },\n  ],\n\(more)}\n"
     }
 }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// SECURITY: ends everything that runs as one user, before the user is removed. Nothing is signalled by a bare number.
+import CLinux
+import Glibc
+
+/// The processes of one user of the machine.
+package enum UserProcesses {
+    /// Kills them until two looks find none.
+    ///
+    /// - Returns: whether none is left.
+    package static func end(of uid: UInt32, within limit: Duration = .seconds(3)) throws(SystemError) -> Bool {
+        guard uid != 0, uid != getuid() else { throw SystemError(call: "kill", errno: EPERM, subject: "uid \(uid)") }
+        let deadline = ContinuousClock.now.advanced(by: limit)
+        var quiet = 0
+        while quiet < 2 {
+            var found = false
+            try ProcessList.forEach { pid in
+                let handle = pid > 1 ? stint_pidfd_open(pid) : -1
+                defer { if handle >= 0 { close(handle) } }
+                // The handle came first, so it is of whoever is looked at here, or of one that has ended.
+                guard let status = try? FileStatus(ofLink: "/proc/\(pid)"), status.owner == uid,
+                    ProcessRecord(of: pid)?.isAlive == true
+                else { return }
+                found = true
+                _ = stint_pidfd_signal(handle, SIGKILL)
+            }
+            quiet = found ? 0 : quiet + 1
+            if ContinuousClock.now >= deadline { return false }
+        }
+        return true
+    }
+}
