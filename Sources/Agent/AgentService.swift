@@ -158,7 +158,7 @@ package final class AgentService {
         case .receiptStored(let id):
             sentReceipts.remove(id)
             try supervisors.receiptStored(id)
-        case .hello, .refused, .receipt, .ledgerSeen, .accepted, .opening, .rejoin, .recorded, .clientLost, .attach, .attached,
+        case .hello, .refused, .receipt, .ledgerSeen, .accepted, .opening, .rejoin, .recorded, .watched, .clientLost, .attach, .attached,
             .distrusts:
             Log.warning("a message that is not for an agent was ignored")
         }

@@ -200,13 +200,22 @@ extension API {
         }
     }
 
+    /// While a session lives, its recording is what looking on shows: who may look on in secret, and the operator, read it.
+    private func checkReadable(_ session: StoredSession, for person: Person, in workflow: Workflow) throws {
+        guard session.machine.state != .ended, session.opening.value.person != person.name else { return }
+        guard try !watchTerms(of: session.id, for: person, in: workflow).0.isOperatorTold else {
+            throw BrokerError.recordingGrows(session.id)
+        }
+    }
+
     /// A part of a recording. Reading it is written down (P5).
     func recording(_ call: Call, _ id: SessionID) throws {
         let (person, _) = try call.principal.person()
         let offset = try call.number("offset", in: 0...Int64.max) ?? 0
         let path = core.home.recording(of: id)
         core.write { [self] workflow in
-            _ = try visibleSession(id, for: person, in: workflow.database)
+            let session = try visibleSession(id, for: person, in: workflow.database)
+            try checkReadable(session, for: person, in: workflow)
             if offset == 0 { try workflow.record("recording.read", id, by: person.name) }
         } completion: { result in
             do {

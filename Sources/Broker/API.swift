@@ -77,6 +77,7 @@ final class API: HTTPHandler {
         case ("GET", Route.agent, 0): try connectAgent(call)
         case ("GET", Route.attach, 0): try attach(call)
         case ("GET", Route.open, 0): try openSession(call)
+        case ("GET", Route.watch, 0): try watch(call)
         case (_, Route.status, _), (_, Route.roll, _), (_, Route.requests, _), (_, Route.votes, _),
             (_, Route.activations, _), (_, Route.endings, _), (_, Route.grants, _), (_, Route.sessions, _),
             (_, Route.nodes, _), (_, Route.people, _), (_, Route.ledger, _), (_, Route.search, _),
@@ -158,6 +159,44 @@ final class API: HTTPHandler {
         guard let text = call.parameter("session") else { throw BrokerError.parameterMalformed("session") }
         let id = try SessionID(text)
         call.responder.upgrade { [hub] socket in hub.take(supervisor: socket, of: node, for: id) }
+    }
+
+    /// Looking on. Each time it is written down (P5).
+    private func watch(_ call: Call) throws {
+        let (person, device) = try call.principal.person()
+        guard let text = call.parameter("session") else { throw BrokerError.parameterMalformed("session") }
+        let id = try SessionID(text)
+        core.write { [self] workflow in
+            let (terms, request) = try watchTerms(of: id, for: person, in: workflow)
+            guard hub.isLive(id) else { throw BrokerError.nothingToWatch(id) }
+            try workflow.record("session.watched", id, by: person.name, ["told": .bool(terms.isOperatorTold)])
+            return (terms, request)
+        } completion: { [hub] result in
+            switch result {
+            case .success((let terms, let request)):
+                call.responder.upgrade { socket in
+                    hub.take(Watcher(person.name, device: device, terms, of: request, on: socket), socket, of: id)
+                }
+            case .failure(let error): call.responder.fail(error)
+            }
+        }
+    }
+
+    /// Whoever may look on need not see the request. To others the session does not exist.
+    func watchTerms(of id: SessionID, for person: Person, in workflow: Workflow) throws -> (WatchTerms, RequestTerms) {
+        guard let session = try workflow.database.session(id),
+            let request = try workflow.database.request(session.machine.grant.sibling() as RequestID)
+        else { throw BrokerError.notFound(kind: "session", id.description) }
+        let terms = request.machine.terms
+        do {
+            let rules = try EntitlementInForce(for: terms, in: workflow.directory)
+            return (try rules.watch(by: person.name, in: workflow.directory), terms)
+        } catch {
+            guard Visibility(person: person, directory: workflow.directory).sees(request) else {
+                throw BrokerError.notFound(kind: "session", id.description)
+            }
+            throw error
+        }
     }
 
     private func connectAgent(_ call: Call) throws {

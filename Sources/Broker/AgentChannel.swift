@@ -60,7 +60,7 @@ final class AgentChannel: Sendable {
             core.agents.distrusts(node.name, because: problem)
         case .time: break  // a sign of life
         case .hello, .roll, .open, .end, .grantsOver, .receiptStored, .ledgerHead, .accepted, .opening,
-            .rejoin, .recorded, .clientLost, .attach, .attached:
+            .rejoin, .recorded, .watched, .clientLost, .attach, .attached:
             throw EvidenceError.typeUnexpected("message", expected: "refused or receipt")
         }
     }

@@ -24,6 +24,8 @@ package enum BrokerError: Explainable, Equatable {
     case nodeSilent(NodeName)
     case nodeAway(SessionID)
     case takenOver(SessionID)
+    case nothingToWatch(SessionID)
+    case recordingGrows(SessionID)
     case clockMovedBack(seconds: Int64)
     case grantNotActive(GrantID)
     case recorderFailed(String)
@@ -51,6 +53,8 @@ package enum BrokerError: Explainable, Equatable {
         case .nodeSilent: "node.silent"
         case .nodeAway: Problem.nodeAway
         case .takenOver: "session.taken-over"
+        case .nothingToWatch: "session.not-live"
+        case .recordingGrows: "recording.not-finished"
         case .clockMovedBack: "clock.moved-back"
         case .grantNotActive: "grant.not-active"
         case .recorderFailed: "session.recorder-failed"
@@ -81,6 +85,8 @@ package enum BrokerError: Explainable, Equatable {
         case .nodeSilent(let name): "Node `\(name)` did not answer."
         case .nodeAway(let id): "The node of session \(id) has not come back yet."
         case .takenOver(let id): "Session \(id) goes on in another client of this device."
+        case .nothingToWatch(let id): "Session \(id) is not live, so there is nothing to look at."
+        case .recordingGrows(let id): "Session \(id) is live, and its recording grows."
         case .clockMovedBack(let seconds): "The broker's clock went back by \(seconds) s, so it grants nothing."
         case .grantNotActive(let id): "Grant \(id) is not active."
         case .recorderFailed(let what): "The session cannot be recorded: \(what)"
@@ -102,6 +108,8 @@ package enum BrokerError: Explainable, Equatable {
         case .nodeDistrusts(_, let problem): problem.hint
         case .nodeSilent: "Try again; see the agent's log on the node."
         case .nodeAway: "Try again in a moment: `stint attach`."
+        case .nothingToWatch: "Read its recording: stint replay."
+        case .recordingGrows: "Look on with `stint watch`, which tells the operator; or read it when the session is over."
         case .clockMovedBack: "Set the broker's clock right (NTP)."
         case .grantNotActive: "`stint shell` and `stint exec` activate it."
         case .recorderFailed: "See the disk of the broker; the policy demands a recording."

@@ -24,7 +24,7 @@ final class Recorder {
     /// For the standard error alone: a character that is not whole belongs to one stream.
     private var errorWriter: AsciicastWriter
     private let zero: ContinuousClock.Instant
-    private let isTerminal: Bool
+    let isTerminal: Bool
     private var streams: [Stream]
     /// What the node was told to be on disk.
     private var acknowledged = OutputOffsets()
@@ -82,14 +82,20 @@ final class Recorder {
 
     private var elapsed: Duration { .now - zero }
 
-    func output(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    /// - Returns: what was new of it.
+    @discardableResult
+    func output(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> [UInt8] {
         let part = try recordable(bytes, at: offset, of: .output)
         if !part.isEmpty { try append(writer.output(part, at: elapsed)) }
+        return part
     }
 
-    func errorOutput(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
+    /// - Returns: what was new of it.
+    @discardableResult
+    func errorOutput(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> [UInt8] {
         let part = try recordable(bytes, at: offset, of: .errorOutput)
         if !part.isEmpty { try append(errorWriter.output(part, at: elapsed)) }
+        return part
     }
 
     /// Keystrokes of a terminal are not recorded: they hold what is typed unseen, as passwords. What they caused to show

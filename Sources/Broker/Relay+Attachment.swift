@@ -64,6 +64,7 @@ extension Relay {
         guard let attach = attaching, answer.value.attach == attach.digest else { return }
         client?.enqueue(text: ControlMessage.attached(answer.source).text)
         (attaching, isJoined) = (nil, true)
+        announceWatchers()
         core.write { [id] in try $0.attach(id, by: attach) } completion: { [id] result in
             if case .failure(let error) = result { Log.error("session \(id): \(error)") }
         }

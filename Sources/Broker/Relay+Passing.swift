@@ -31,7 +31,9 @@ extension Relay {
         // A frame that cannot be read is passed on all the same: the node checks its tag and says what is wrong.
         switch try? Frame(decoding: body) {
         case .input(let offset, let bytes): record { try $0.input(bytes, at: offset) }
-        case .resize(let columns, let rows): record { try $0.resize(columns, rows) }
+        case .resize(let columns, let rows):
+            record { try $0.resize(columns, rows) }
+            show(.resize(columns: columns, rows: rows))
         case .output, .errorOutput, .credit, .endOfInput, .close, .notice, .end, nil: break
         }
         guard !isUnrecorded else { return }
@@ -64,8 +66,16 @@ extension Relay {
     private func passToClient(_ message: UnsafeRawBufferPointer) {
         let body = UnsafeRawBufferPointer(rebasing: message.dropLast(Frame.tagLength))
         switch try? Frame(decoding: body) {  // as above: the client checks and says what is wrong
-        case .output(let offset, let bytes): record { try $0.output(bytes, at: offset) }
-        case .errorOutput(let offset, let bytes): record { try $0.errorOutput(bytes, at: offset) }
+        case .output(let offset, let bytes):
+            record { recorder in
+                let part = try recorder.output(bytes, at: offset)
+                if !watchers.isEmpty, !part.isEmpty { show(.output(part)) }
+            }
+        case .errorOutput(let offset, let bytes):
+            record { recorder in
+                let part = try recorder.errorOutput(bytes, at: offset)
+                if !watchers.isEmpty, !part.isEmpty { show(.errorOutput(part)) }
+            }
         case .input, .resize, .credit, .endOfInput, .close, .notice, .end, nil: break
         }
         // A frame of before an attachment is not for the client of after it.

@@ -32,6 +32,9 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         case tellNode(ControlMessage)
         case takeClient(StreamBox, Signed<AttachStatement>)
         case takeSupervisor(StreamBox)
+        case watch(Watcher)
+        case unwatch(Watcher)
+        case recheckWatchers
     }
 
     /// How the session begins in this relay.
@@ -55,6 +58,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     var client: WebSocketStream?
     var supervisor: WebSocketStream?
     var recorder: Recorder?
+    var watchers: [Watcher] = []
     private var heartbeat: ContinuousClock.Instant = .now
     /// When the node is given up after the session was told to end.
     private var patience: ContinuousClock.Instant?
@@ -216,6 +220,9 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
             case .tellNode(let message): supervisor?.enqueue(text: message.text)
             case .takeClient(let box, let attach): take(box, attach)
             case .takeSupervisor(let box): replaceSupervisor(box.stream)
+            case .watch(let watcher): begin(watcher)
+            case .unwatch(let watcher): leave(watcher)
+            case .recheckWatchers: recheckWatchers()
             }
         }
     }
@@ -248,6 +255,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     }
 
     private func finish() {
+        endWatching()
         if hasReceipt {
             recorder?.finish()
         } else {
@@ -264,6 +272,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         recorder = nil
         finished()
         // Who came too late for this relay dials again.
+        for case .watch(let watcher) in commands.withLock({ $0 }) { watcher.end("The session is over.") }
         for case .takeSupervisor(let box) in commands.withLock({ $0 }) { box.stream.close() }
         for case .takeClient(let box, _) in commands.withLock({ $0 }) { box.stream.close() }
     }

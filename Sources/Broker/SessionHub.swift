@@ -34,7 +34,11 @@ final class SessionHub: Sendable {
         self.core = core
         self.interference = interference
         core.onConsequence { [weak self] consequence in
-            if case .endSession(let id, let reason, let detail) = consequence { self?.end(id, reason, detail) }
+            switch consequence {
+            case .endSession(let id, let reason, let detail): self?.end(id, reason, detail)
+            case .rollGrew: self?.recheckWatchers()
+            case .requestChanged, .endSessions, .grantOver, .deadlineSet: break
+            }
         }
     }
 
@@ -288,6 +292,25 @@ final class SessionHub: Sendable {
                 socket.send(text: ControlMessage.receiptStored(stored).text)
             }
         }
+    }
+
+    // MARK: Looking on
+
+    func isLive(_ id: SessionID) -> Bool {
+        if case .live? = entries.withLock({ $0[id] }) { true } else { false }
+    }
+
+    func take(_ watcher: Watcher, _ socket: LoopWebSocket, of id: SessionID) {
+        guard case .live(let relay)? = entries.withLock({ $0[id] }) else { return watcher.end("The session is over.") }
+        // What somebody who looks on sends is read, so that the end of the connection is noticed, and dropped.
+        socket.onText = { _ in socket.close(1008, "nothing is taken here") }
+        socket.onBinary = { _ in socket.close(1008, "nothing is taken here") }
+        socket.onClose = { _ in relay.command(.unwatch(watcher)) }
+        relay.command(.watch(watcher))
+    }
+
+    private func recheckWatchers() {
+        for case .live(let relay) in entries.withLock({ Array($0.values) }) { relay.command(.recheckWatchers) }
     }
 
     // MARK: Ending

@@ -48,6 +48,7 @@ package enum ClientProgram {
         .command(RequestCommand.self), .command(RequestsCommand.self), .command(ShowCommand.self),
         .command(GrantsCommand.self), .command(WithdrawCommand.self), .command(DoneCommand.self),
         .command(ApproveCommand.self), .command(DenyCommand.self), .command(WatchRequestsCommand.self),
+        .command(WatchCommand.self),
          .command(RevokeCommand.self), .command(EndCommand.self),
         .command(ShellCommand.self), .command(ExecCommand.self), .command(RunCommand.self), .command(AttachCommand.self),
         .command(WithCommand.self), .command(SessionsCommand.self),

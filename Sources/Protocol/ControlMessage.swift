@@ -47,6 +47,8 @@ package enum ControlMessage: Sendable, Equatable {
     case recorded(SessionID, OutputOffsets)
     /// Broker → supervisor: the client's connection was lost.
     case clientLost(SessionID)
+    /// Broker → client: somebody has begun, or ceased, to look on.
+    case watched(SessionID, by: PersonName, isThere: Bool)
     /// Client → broker → supervisor: an ``AttachStatement``.
     case attach(SignedText)
     /// Supervisor → broker → client: an ``AttachedStatement``.
@@ -85,6 +87,11 @@ package enum ControlMessage: Sendable, Equatable {
                     "errorOutput": .offset(offsets.errorOutput),
                 ]
             case .clientLost(let id): ["type": "client-lost", "session": .string(id.description)]
+            case .watched(let id, let person, let isThere):
+                [
+                    "type": "watched", "session": .string(id.description), "person": .string(person.text),
+                    "isThere": .bool(isThere),
+                ]
             case .attach(let statement): ["type": "attach", "attach": statement.json]
             case .attached(let statement): ["type": "attached", "attached": statement.json]
             }
@@ -124,6 +131,10 @@ package enum ControlMessage: Sendable, Equatable {
             case "recorded":
                 self = .recorded(try SessionID(try reader.string("session")), try OutputOffsets(fields: &reader))
             case "client-lost": self = .clientLost(try SessionID(try reader.string("session")))
+            case "watched":
+                self = .watched(
+                    try SessionID(try reader.string("session")), by: try PersonName(try reader.string("person", maximum: 63)),
+                    isThere: try reader.bool("isThere"))
             case "attach": self = .attach(try SignedText(try reader.value("attach")))
             case "attached": self = .attached(try SignedText(try reader.value("attached")))
             case let other: throw EvidenceError.typeUnknown(other)

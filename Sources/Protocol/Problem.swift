@@ -30,6 +30,7 @@ package struct Problem: Explainable, Equatable {
         case let code where code.hasSuffix(".not-found"): 404
         case "person.unknown", "node.unknown", "selector.no-node", "roll.unknown-subject": 404
         case "request.already-resolved", "grant.over", "grant.already-active", "session.over", "session.not-open",
+            "session.not-live", "recording.not-finished",
             "vote.already-voted", "request.deadline-passed", "grant.activation-deadline-passed", "roll.gap", "roll.forked",
             "state.changed-meanwhile", "invitation.used", "invitation.expired", "state.not-yet-due":
             409

@@ -19,4 +19,6 @@ package enum Route {
     package static let agent = "/v1/agent"
     package static let attach = "/v1/attach"
     package static let open = "/v1/open"
+    /// Looking on at a live session: messages for the reader only.
+    package static let watch = "/v1/watch"
 }

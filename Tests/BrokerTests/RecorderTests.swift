@@ -38,7 +38,7 @@ import Testing
     }
 
     private func output(_ recorder: Recorder, _ text: [UInt8], at offset: Int) throws {
-        try text.withUnsafeBytes { try recorder.output($0, at: UInt64(offset)) }
+        _ = try text.withUnsafeBytes { try recorder.output($0, at: UInt64(offset)) }
     }
 
     private func recorded() throws -> [UInt8] {
@@ -107,7 +107,7 @@ import Testing
     @Test func `both outputs of a command go on where each was`() throws {
         let recorder = try begin(terminal: false)
         try output(recorder, [0x61, 0xC3], at: 0)
-        try [UInt8](Array("errors".utf8)).withUnsafeBytes { try recorder.errorOutput($0, at: 0) }
+        _ = try [UInt8](Array("errors".utf8)).withUnsafeBytes { try recorder.errorOutput($0, at: 0) }
         let end = try RecordingEnd(of: path, isTerminal: false)
         #expect(end.output == 1 && end.errorOutput == 6)
         unlink(path)

@@ -47,10 +47,10 @@ package final class BrokerClient {
         return try send(HTTPRequest(path: path, query: query))
     }
 
-    package func openStream(_ path: String) throws -> WebSocketStream {
+    package func openStream(_ path: String, _ query: [(name: String, value: String)] = []) throws -> WebSocketStream {
         http.timeout = Self.answerTime
         do {
-            return try http.upgrade(path: path)
+            return try http.upgrade(path: path, query: query)
         } catch .upgradeRefused(let response) {
             throw Self.problem(response)
         }

@@ -26,6 +26,9 @@ package final class FrameChannel {
     private let opener: FrameAuthenticator
     /// What the broker said about the end, for the case that the node's own word does not come.
     package private(set) var brokerEnd: (reason: Session.EndReason, detail: String)?
+    /// What the broker says that is worth a line; taken by whoever shows it.
+    package var news: [String] = []
+    private static let maximumNews = 20
     /// When something came last; the broker gives a sign of life every ``Limits/sessionHeartbeat``.
     package private(set) var heardAt: ContinuousClock.Instant = .now
 
@@ -116,11 +119,13 @@ package final class FrameChannel {
         }
     }
 
-    /// What the broker says beside the frames can explain an end, and do nothing else.
+    /// What the broker says beside the frames can explain an end, say who looks on, and do nothing else.
     private func note(_ text: [UInt8]) throws {
         switch try ControlMessage(String(decoding: text, as: UTF8.self)) {
         case .end(_, let reason, let detail): brokerEnd = (reason, detail)
         case .refused(_, let problem): brokerEnd = (.refused, problem.message)
+        case .watched(_, let person, let isThere):
+            if news.count < Self.maximumNews { news.append(isThere ? "\(person) looks on." : "\(person) does not look on any more.") }
         case .time, .accepted, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
             .recorded, .distrusts, .clientLost, .attach, .attached:
             break

@@ -10,6 +10,8 @@ struct LocalOutput {
     private var bytes: [UInt8] = []
     private var head = 0
     private let piece: Int
+    /// Bytes among those that wait that the session has not sent.
+    private var own = 0
 
     private static let pipePiece = 4096
     private static let slack = 64 * 1024
@@ -22,6 +24,14 @@ struct LocalOutput {
     }
 
     var waiting: Int { bytes.count - head }
+    /// Of the session's own bytes, for its credit. Never too many: ours may have been written before.
+    var waitingOfSession: Int { max(0, waiting - own) }
+
+    /// Something that is not the session's.
+    mutating func addOwn(_ more: [UInt8]) {
+        own += more.count
+        more.withUnsafeBytes { add($0) }
+    }
 
     mutating func add(_ more: UnsafeRawBufferPointer) {
         if head > Self.slack, head > bytes.count / 2 {
@@ -51,6 +61,6 @@ struct LocalOutput {
             }
         }
         bytes.removeAll(keepingCapacity: true)
-        head = 0
+        (head, own) = (0, 0)
     }
 }

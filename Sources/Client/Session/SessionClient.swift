@@ -66,6 +66,8 @@ package final class SessionClient {
     private var isGreeted = false
     /// Whether the connection may hold something that was not read: the last wait, or the last read, found something.
     private var mayHaveMore = true
+    /// nil where what we say goes to the standard error.
+    private var notices: Notices?
     private var closing: (result: Result, deadline: ContinuousClock.Instant)?
 
     private var hasTerminal: Bool { session.plan.terminal != nil }
@@ -80,6 +82,9 @@ package final class SessionClient {
         signedAt = session.signedAt
         isRaw = session.plan.terminal != nil && isatty(descriptors.input) == 1
         escapes = isRaw ? EscapeKeys() : nil
+        if isRaw, isatty(descriptors.output) == 1 {
+            notices = Notices(node: session.plan.use.node, terminalType: Environment.value("TERM") ?? "dumb")
+        }
         let window = session.plan.window
         inputWindow = SendingWindow(window: window, start: session.input)
         kept = KeptInput(start: session.input)
@@ -97,7 +102,10 @@ package final class SessionClient {
         defer { channel?.close() }
         guard isRaw else { return try attend(news) }
         let raw = try RawMode(descriptors.input)
+        if let opening = notices?.opening { output.addOwn(opening) }
         let result = Swift.Result { try attend(news) }
+        // As below: nobody is there to see it.
+        if let closing = notices?.closing { try? Transfer.writeAll(descriptors.output, closing) }
         // A terminal that is gone needs no restoring.
         try? raw.restore()
         return try result.get()
@@ -144,6 +152,7 @@ package final class SessionClient {
 
     /// One wait, and everything that it found.
     private func turn(_ entries: inout [PollEntry], _ signals: borrowing SignalDescriptor) throws -> Result? {
+        giveNotice()
         try flush()
         if let ending, output.waiting == 0, errorOutput.waiting == 0 { return result(of: ending) }
         if let closing, ContinuousClock.now >= closing.deadline { return closing.result }
@@ -171,7 +180,7 @@ package final class SessionClient {
     }
 
     /// When there is something to do even if nothing comes.
-    private var due: ContinuousClock.Instant? { [closing?.deadline, outage?.due, silence].compactMap { $0 }.min() }
+    private var due: ContinuousClock.Instant? { [closing?.deadline, outage?.due, silence, noticeDue].compactMap { $0 }.min() }
 
     /// When the connection counts as lost if nothing comes.
     private var silence: ContinuousClock.Instant? {
@@ -225,7 +234,7 @@ package final class SessionClient {
     /// What the node cannot know of a client that has just attached.
     private func greet() throws {
         isGreeted = true
-        try channel?.send(.credit(.output, offset: outputWindow.renewCredit(waiting: output.waiting)))
+        try channel?.send(.credit(.output, offset: outputWindow.renewCredit(waiting: output.waitingOfSession)))
         if !hasTerminal {
             try channel?.send(.credit(.errorOutput, offset: errorWindow.renewCredit(waiting: errorOutput.waiting)))
         }
@@ -245,7 +254,7 @@ package final class SessionClient {
         try output.flush()
         try errorOutput.flush()
         guard ending == nil, let channel else { return }
-        if let offset = outputWindow.credit(waiting: output.waiting) { try channel.send(.credit(.output, offset: offset)) }
+        if let offset = outputWindow.credit(waiting: output.waitingOfSession) { try channel.send(.credit(.output, offset: offset)) }
         if let offset = errorWindow.credit(waiting: errorOutput.waiting) {
             try channel.send(.credit(.errorOutput, offset: offset))
         }
@@ -259,7 +268,10 @@ package final class SessionClient {
     /// - Returns: whether anything had come.
     private func receive() throws -> Bool {
         do {
-            return try channel?.receive { try handle($0) } ?? false
+            let hasCome = try channel?.receive { try handle($0) } ?? false
+            for text in channel?.news ?? [] { show(text) }
+            channel?.news = []
+            return hasCome
         } catch SessionFault.connectionLost(let what) {
             if ending == nil { throw SessionFault.connectionLost(what) }
             return false
@@ -271,7 +283,9 @@ package final class SessionClient {
         switch frame {
         case .output(let offset, let bytes):
             let known = try outputWindow.receive(bytes.count, at: offset)
-            output.add(UnsafeRawBufferPointer(rebasing: bytes[known...]))
+            let fresh = UnsafeRawBufferPointer(rebasing: bytes[known...])
+            output.add(fresh)
+            notices?.passed(fresh)
             lastOutput = bytes.last ?? lastOutput
         case .errorOutput(let offset, let bytes):
             let known = try errorWindow.receive(bytes.count, at: offset)
@@ -373,10 +387,22 @@ package final class SessionClient {
 
     /// A line of ours between the lines of the session.
     private func show(_ text: String) {
+        if notices != nil {
+            notices?.add(text)
+            return giveNotice()
+        }
         let line = DisplayText.escaped(text)
         let shown = isRaw ? "\r\n[stint] \(line)\r\n" : "stint: \(line)\n"
         // Nobody reads the notices of a session whose stderr is closed.
         try? Transfer.writeAll(descriptors.errors, Array(shown.utf8))
+    }
+
+    /// When a line of ours or the title is due.
+    private var noticeDue: ContinuousClock.Instant? { ending == nil ? notices?.due : nil }
+
+    private func giveNotice() {
+        guard ending == nil, let bytes = notices?.take(until: session.notAfter), !bytes.isEmpty else { return }
+        output.addOwn(bytes)
     }
 
     /// The size of the operator's terminal; nil where none of the descriptors is one.
