@@ -69,6 +69,7 @@ final class API: HTTPHandler {
         case ("GET", Route.sessions, 1): try showSession(call, try SessionID(under[0]))
         case ("GET", Route.sessions, 2) where under[1] == "recording": try recording(call, try SessionID(under[0]))
         case ("GET", Route.search, 0): try search(call)
+        case ("GET", Route.report, 0): try report(call)
         case ("GET", Route.holds, 0): try listHolds(call)
         case ("POST", Route.holds, 0): try hold(call)
         case ("GET", Route.nodes, 0): try listNodes(call)
@@ -81,7 +82,7 @@ final class API: HTTPHandler {
         case (_, Route.status, _), (_, Route.roll, _), (_, Route.requests, _), (_, Route.votes, _),
             (_, Route.activations, _), (_, Route.endings, _), (_, Route.grants, _), (_, Route.sessions, _),
             (_, Route.nodes, _), (_, Route.people, _), (_, Route.ledger, _), (_, Route.search, _),
-            (_, Route.holds, _):
+            (_, Route.holds, _), (_, Route.report, _):
             throw BrokerError.wrongMethod(call.request.method)
         default: throw BrokerError.noSuchPath(call.request.path)
         }

@@ -63,7 +63,7 @@ package enum ClientProgram {
             CommandFamily(
                 name: "ledger", group: Groups.looking, summary: "List, verify or export what happened",
                 commands: [LedgerListCommand.self, LedgerVerifyCommand.self, LedgerExportCommand.self], standard: LedgerListCommand.self)),
-        .command(EvidenceCommand.self), .command(VerifyCommand.self),
+        .command(ReportCommand.self), .command(EvidenceCommand.self), .command(VerifyCommand.self),
         .command(WhyCommand.self), .command(WhoCanApproveCommand.self),
         .family(
             CommandFamily(

@@ -17,6 +17,8 @@ package enum Limits {
     package static let grantsOver = 1000
     /// Rows in one answer to a list.
     package static let listRows = 1000
+    /// Grants that are looked at for one page of a report.
+    package static let reportRows = 200
     /// Longest long poll.
     package static let longPoll: Duration = .seconds(50)
     /// A control message between broker and agent, or broker and client.

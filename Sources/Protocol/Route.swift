@@ -12,6 +12,7 @@ package enum Route {
     package static let sessions = "/v1/sessions"
     package static let search = "/v1/search"
     package static let holds = "/v1/holds"
+    package static let report = "/v1/report"
     package static let nodes = "/v1/nodes"
     package static let people = "/v1/people"
     package static let ledger = "/v1/ledger"

@@ -25,6 +25,20 @@ extension Connection {
         try query("SELECT * FROM grant ORDER BY created_at DESC, id LIMIT ?1", .integer(Int64(limit))).map(storedGrant)
     }
 
+    /// Grants made between two moments, the latest first.
+    ///
+    /// - Parameters:
+    ///   - before: the last moment that counts.
+    ///   - behind: of the grants made at `before`, only those behind this id.
+    package func grants(from since: Timestamp, before: Timestamp, behind: String, limit: Int) throws -> [StoredGrant] {
+        try query(
+            """
+            SELECT * FROM grant WHERE created_at >= ?1 AND created_at <= ?2 AND (created_at < ?2 OR id > ?3)
+            ORDER BY created_at DESC, id LIMIT ?4
+            """, .integer(since.milliseconds), .integer(before.milliseconds), .text(behind), .integer(Int64(limit))
+        ).map(storedGrant)
+    }
+
     /// Grants of `holder` that are not over.
     package func openGrants(of holder: PersonName) throws -> [StoredGrant] {
         try query(

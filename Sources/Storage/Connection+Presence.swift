@@ -23,3 +23,10 @@ extension Connection {
         return seen
     }
 }
+
+extension Connection {
+    /// One row of a table that somebody made to measure the disk with.
+    package func insertMeasured(_ number: Int64) throws(StorageError) {
+        try run("INSERT INTO number (value, note) VALUES (?1, 'measured')", .integer(number))
+    }
+}

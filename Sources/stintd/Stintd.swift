@@ -19,7 +19,7 @@ enum Stintd {
         nodes: [
             .command(InitCommand.self), .command(ServeCommand.self), .command(SweepCommand.self),
             .command(BackupCommand.self), .command(RestoreCommand.self), .command(CheckCommand.self),
-            .command(StatusCommand.self), .command(ExportCommand.self),
+            .command(StatusCommand.self), .command(ExportCommand.self), .command(MeasureCommand.self),
         ],
         exitStatuses: [
             .init(0, "Done."), .init(1, "Failed."), .init(2, "The command line was not understood."),
