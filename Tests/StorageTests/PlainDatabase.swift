@@ -16,6 +16,11 @@ final class PlainDatabase {
         guard sqlite3_open(directory.database, &handle) == SQLITE_OK else { throw Failure(message: "cannot open") }
     }
 
+    /// One that is there.
+    init(_ path: String) throws {
+        guard sqlite3_open(path, &handle) == SQLITE_OK else { throw Failure(message: "cannot open") }
+    }
+
     deinit {
         sqlite3_close(handle)
     }
