@@ -22,6 +22,7 @@ final class SessionProgram {
     private let child: ChildProcess
     private var owned: [Int32]
     private var gate: OwnedDescriptor?
+    private(set) var hasBegun = false
 
     /// How long a process that may not begin is given to end by itself.
     private static let retreat: Duration = .seconds(1)
@@ -83,6 +84,7 @@ final class SessionProgram {
 
     /// Lets the program begin.
     func begin() {
+        hasBegun = true
         // A process that is gone already has said why in its report, and its end is seen as that of any other.
         try? gate.take()?.writeAll([1])
     }

@@ -8,6 +8,7 @@ import Protocol
 /// A session whose client or connection is lost, and comes back.
 extension Supervisor {
     func recorded(_ offsets: OutputOffsets, at now: ContinuousClock.Instant) {
+        begin()
         for output in program?.outputs ?? [] {
             let offset = output.stream == .output ? offsets.output : offsets.errorOutput
             guard output.acknowledge(recorded: offset) else {
@@ -18,7 +19,7 @@ extension Supervisor {
         guard !isJoined else { return }
         isJoined = true
         // Who is at the broker again may find out that the client is not.
-        deadlines.clientLost(at: now)
+        if link?.isAttached != true { deadlines.clientLost(at: now) }
     }
 
     func clientLost(at now: ContinuousClock.Instant) {

@@ -50,6 +50,7 @@ extension Supervisor {
         case .running:
             end.reason = reason
             end.detail = detail
+            if program?.hasBegun == false { program?.giveUp() }
         case .draining: break  // the program has ended by itself, and that stays the reason
         case .emptying, .closing, .over: return
         }

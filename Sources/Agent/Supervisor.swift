@@ -97,6 +97,13 @@ final class Supervisor {
 
     var link: SessionLink? { keeper.link }
 
+    /// Lets the program begin, once the broker has said that there is a recording: before that, nothing runs (P6).
+    func begin() {
+        guard case .running = phase, let program, !program.hasBegun else { return }
+        if terms.opening.value.runAs.text == "root" { watch = SystemWatch() }
+        program.begin()
+    }
+
     /// Runs the session to its end.
     func run() {
         do {
@@ -104,10 +111,7 @@ final class Supervisor {
             let program = try SessionProgram(terms, executable: executable)
             self.program = program
             keeper.begin(with: try SessionLink(terms, identity: identity, key: key))
-            isJoined = true
             deadlines.heardBroker(at: .now)
-            if terms.opening.value.runAs.text == "root" { watch = SystemWatch() }
-            program.begin()
         } catch {
             program?.giveUp()
             finish(.failed, AgentError(error).message)
@@ -228,7 +232,7 @@ final class Supervisor {
     /// Sends what there is to send, as far as the broker takes it: output, and behind all output the end.
     func deliver() {
         do {
-            while let link, isJoined {
+            while let link, isJoined || program?.hasBegun != true {
                 var hasSent = false
                 if let program {
                     for output in program.outputs where output.hasUnsent {

@@ -128,6 +128,8 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
             case .accepted(let acceptance):
                 recorder = try Recorder(path, session.opening.value, id, at: core.clock.now)
                 client?.enqueue(text: ControlMessage.accepted(acceptance.source).text)
+                // Before any frame of the client: the node starts the program when it hears that there is a recording.
+                supervisor?.enqueue(text: ControlMessage.recorded(id, OutputOffsets()).text)
                 isJoined = true
             case .rejoined where session.receipt != nil: try finishDelivery(path, session)
             case .rejoined:

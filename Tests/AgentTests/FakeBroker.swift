@@ -19,7 +19,8 @@ struct Line: Sendable {
     let path: String
     let messages: AsyncStream<Message>
 
-    init(_ socket: LoopWebSocket, path: String) {
+    /// - Parameter records: whether the broker says that there is a recording when a node has accepted.
+    init(_ socket: LoopWebSocket, path: String, records: Bool) {
         self.socket = socket
         self.path = path
         let (stream, continuation) = AsyncStream<Message>.makeStream()
@@ -28,7 +29,12 @@ struct Line: Sendable {
         socket.onBinary = { continuation.yield(.frame($0)) }
         socket.onText = { text in
             do {
-                continuation.yield(.control(try ControlMessage(text)))
+                let message = try ControlMessage(text)
+                if records, case .accepted(let source) = message {
+                    let opening = try Signed<AcceptanceStatement>(source).value.opening
+                    socket.send(text: ControlMessage.recorded(SessionID(digest: opening.bytes), OutputOffsets()).text)
+                }
+                continuation.yield(.control(message))
             } catch {
                 continuation.yield(.garbage(text))
             }
@@ -46,7 +52,10 @@ final class FakeBroker: Sendable {
     private let loop: EventLoop
     private let server: HTTPServer
 
-    init(_ key: TestKey, answer: @escaping @Sendable (HTTPRequest) -> HTTPResponse = { _ in HTTPResponse(status: 404) }) throws {
+    init(
+        _ key: TestKey, records: Bool = true,
+        answer: @escaping @Sendable (HTTPRequest) -> HTTPResponse = { _ in HTTPResponse(status: 404) }
+    ) throws {
         let (stream, continuation) = AsyncStream<Line>.makeStream()
         lines = stream
         let loop = try EventLoop()
@@ -55,7 +64,7 @@ final class FakeBroker: Sendable {
             guard request.path == Route.agent || request.path == Route.attach else {
                 return responder.respond(answer(request))
             }
-            responder.upgrade { continuation.yield(Line($0, path: request.path)) }
+            responder.upgrade { continuation.yield(Line($0, path: request.path, records: records)) }
         }
         server = HTTPServer(loop, context: try TLSContext(serverWith: try key.tls), handler: handler)
         endpoint = try server.listen(Endpoint("127.0.0.1:0"))
@@ -214,11 +223,12 @@ final class TestSession {
     ///   - command: run by `/bin/sh -c`; `nil` for the user's shell.
     ///   - change: changes the JSON of the terms, to shorten its times.
     init(
-        _ command: String?, terminal: Bool = false, capability: Capability = .exec, change: (inout JSONObject) -> Void = { _ in }
+        _ command: String?, terminal: Bool = false, capability: Capability = .exec, records: Bool = true,
+        change: (inout JSONObject) -> Void = { _ in }
     ) async throws {
         directory = try TemporaryDirectory()
         installation = try Installation()
-        broker = try FakeBroker(installation.brokerKey)
+        broker = try FakeBroker(installation.brokerKey, records: records)
         home = try installation.makeHome(directory, broker: broker.endpoint)
         let ephemeral = try EphemeralKey()
         var plan = try EvidencePlan(installation, at: .now)

@@ -102,6 +102,34 @@ import Transport
         #expect(try await TestSession("umask").finish().text.hasSuffix("022\n"))
     }
 
+    @Test func `nothing runs before the broker says that there is a recording`() async throws {
+        let directory = try TemporaryDirectory()
+        let session = try await TestSession("touch \(directory.path)/ran; exec sleep 60", records: false) {
+            $0["deadline"] = .integer(BootClock.now + 700_000_000)
+        }
+        let record = try await session.finish()
+        #expect(record.receipt?.reason == .expired && record.receipt?.killed == 0)
+        #expect(access(directory.path + "/ran", F_OK) != 0)
+    }
+
+    @Test func `a client that closes before there is a recording ends the session`() async throws {
+        let session = try await TestSession("exec sleep 60", records: false)
+        try session.client.send(.close)
+        #expect(try await session.finish().receipt?.reason == .clientClosed)
+    }
+
+    @Test func `the program is as nice as any, whatever its supervisor is`() async throws {
+        let record = try await TestSession("nice").finish()
+        #expect(geteuid() != 0 || record.text == "0\n")
+    }
+
+    @Test func `a session whose id another one has is refused, and the other goes on`() async throws {
+        let session = try await TestSession("read line; echo got $line")
+        #expect(throws: (any Error).self) { try session.supervisors.start(session.terms) }
+        try session.client.type("it\n")
+        #expect(try await session.finish().text == "got it\n")
+    }
+
     // MARK: Ends
 
     @Test func `a grant's end kills everything, is counted, and says so`() async throws {
