@@ -117,7 +117,11 @@ extension API {
         }
         // Registered before reading, so that no change falls between.
         let token = core.waiters.add(id, answer)
-        core.readers.submit { try $0.request(id)?.machine.version } completion: { [core] result in
+        core.readers.submit { [self] database in
+            // What one may not see is answered at once, like what is not there.
+            _ = try requestObject(id, for: person, in: database)
+            return try database.request(id)?.machine.version
+        } completion: { [core] result in
             guard case .success(version?) = result, looked.map({ $0 == core.looks.of(id).count }) ?? true else {
                 if core.waiters.remove(token, of: id) { answer() }
                 return

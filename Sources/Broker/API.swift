@@ -24,6 +24,8 @@ final class API: HTTPHandler {
     func handle(_ request: HTTPRequest, from peer: Peer, _ responder: Responder) {
         do {
             let principal = try Principal(peer, in: core.roll.current)
+            // Any key can do a handshake: who is nobody here holds no connection between two requests.
+            if !principal.isEnrolled { responder.endConnection() }
             try dispatch(Call(request: request, principal: principal, peer: peer, responder: responder))
         } catch {
             responder.fail(error)

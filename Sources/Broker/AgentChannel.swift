@@ -38,6 +38,15 @@ final class AgentChannel: Sendable {
                 socket.close(1008, "message not understood")
             }
         }
+        expectHello()
+    }
+
+    /// Who is connected and says nothing holds a descriptor of ours.
+    private func expectHello() {
+        _ = core.loop.schedule(after: Limits.firstMessage) { [weak self] in
+            guard let self, !isGreeted.load(ordering: .relaxed) else { return }
+            socket.close(1008, "no hello")
+        }
     }
 
     private func take(_ message: ControlMessage) throws {
@@ -66,6 +75,8 @@ final class AgentChannel: Sendable {
     }
 
     private func greet(_ version: String, _ rollNumber: Int64, _ sessions: [SessionID]) {
+        // It may have been disabled since it connected, and nobody expels a channel that has not said hello.
+        guard core.roll.current.node(withKey: node.key) != nil else { return socket.close(1008, "disabled") }
         core.agents.connect(node.name, socket, rollNumber: rollNumber, version: version, at: core.clock.now)
         core.agents.bringForward(node.name, from: core.roll)
         socket.send(text: ControlMessage.time(core.clock.now).text)

@@ -90,6 +90,12 @@ extension Relay {
     func take(_ text: String) throws {
         switch try ControlMessage(text) {
         case .receipt(let source):
+            // Only its own receipt ends a session: the recording is whole then, and its digest is written down.
+            let receipt: Signed<ReceiptStatement> = try Signed(source)
+            guard SessionID(digest: receipt.value.opening.bytes) == id else {
+                throw EvidenceError.doesNotBelong(type: ReceiptStatement.type, to: "session")
+            }
+            try receipt.check(signedBy: node.key, who: "node `\(node.name)`")
             hasReceipt = true
             ReceiptIntake.store(source, from: node, in: core) { [weak self] id in self?.command(.tellNode(.receiptStored(id))) }
         case .attached(let source): attached(try Signed(source))

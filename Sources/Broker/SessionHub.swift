@@ -69,6 +69,14 @@ final class SessionHub: Sendable {
                 Self.refuse(socket, nil, error)
             }
         }
+        expectMessage(on: socket) { !isFirst.load(ordering: .relaxed) }
+    }
+
+    /// Who is connected and says nothing holds a descriptor of ours.
+    private func expectMessage(on socket: LoopWebSocket, _ hasSpoken: @escaping @Sendable () -> Bool) {
+        _ = core.loop.schedule(after: Limits.firstMessage) {
+            if !hasSpoken() { socket.close(1008, "nothing was said") }
+        }
     }
 
     /// A client that comes back. The node decides; what cannot be is refused here already.
@@ -132,6 +140,7 @@ final class SessionHub: Sendable {
 
     private func ask(_ node: NodeName, _ evidence: OpeningEvidence, for id: SessionID, client: LoopWebSocket) {
         core.loop.submit { [self] in
+            guard client.isOpen else { return withdraw(id, Self.clientGone) }
             let timer = core.loop.schedule(after: Self.patience) { [self] in giveUp(id, BrokerError.nodeSilent(node)) }
             entries.withLock { $0[id] = .waiting(client: client, node: node, timer: timer) }
             core.agents.bringForward(node, from: core.roll)
@@ -150,16 +159,23 @@ final class SessionHub: Sendable {
         entries.withLock { $0[id] = nil }
         core.loop.cancel(timer)
         let problem = Problem(explaining: error)
+        withdraw(id, problem) { Self.refuse(client, id, problem) }
+    }
+
+    private func withdraw(_ id: SessionID, _ problem: Problem, _ then: @escaping @Sendable () -> Void = {}) {
         core.write { try $0.refuse(id, because: problem) } completion: { result in
             if case .failure(let error) = result { Log.error("session \(id): \(error)") }
-            Self.refuse(client, id, problem)
+            then()
         }
     }
+
+    private static let clientGone = Problem(
+        status: 409, code: "session.client-left", message: "The client left before the session began.")
 
     private func clientLeft(_ id: SessionID, _ socket: LoopWebSocket, of node: Node? = nil) {
         switch entries.withLock({ $0[id] }) {
         case .waiting(let client, _, _) where client === socket:
-            giveUp(id, Problem(status: 409, code: "session.client-left", message: "The client left before the session began."))
+            giveUp(id, Self.clientGone)
         case .pairing(let supervisor):
             entries.withLock { $0[id] = .abandoned }
             if let supervisor, let node { startRelay(id, .abandoned, node, client: nil, supervisor: supervisor) }
@@ -201,6 +217,7 @@ final class SessionHub: Sendable {
                 socket.close(1008, "not an acceptance")
             }
         }
+        expectMessage(on: socket) { !isFirst.load(ordering: .relaxed) }
     }
 
     /// A supervisor whose connection was lost is back, with this broker process or an earlier one.
@@ -241,6 +258,7 @@ final class SessionHub: Sendable {
             }
             core.loop.cancel(timer)
             entries.withLock { $0[id] = .pairing(supervisor: nil) }
+            guard socket.isOpen else { return supervisorLeft(id, node, client) }
             socket.onClose = { [weak self] _ in self?.supervisorLeft(id, node, client) }
             client.onClose = { [weak self] _ in self?.clientLeft(id, client, of: node) }
             socket.detach { [self] stream in

@@ -33,6 +33,8 @@ package enum Limits {
     package static let heartbeat: Duration = .seconds(15)
     /// The same on the two connections of a live session, where a person notices that one is dead (DESIGN 7).
     package static let sessionHeartbeat: Duration = .seconds(5)
+    /// How long a connection that became a WebSocket may take for its first message.
+    package static let firstMessage: Duration = .seconds(10)
     /// A connection of a session on which nothing came for so long is lost.
     package static let sessionSilence: Duration = .seconds(15)
 }

@@ -63,9 +63,9 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
     }
 
     /// The answer to the request being handled.
-    func complete(_ response: HTTPResponse) {
+    func complete(_ response: HTTPResponse, isLast: Bool = false) {
         guard case .handling(let request) = state else { return }
-        let isLast = request.headers.contains("close", in: "Connection")
+        let isLast = isLast || request.headers.contains("close", in: "Connection")
             || response.headers.contains("close", in: "Connection")
         HTTPWriter.append(response, to: request.method, isLast: isLast, into: &outgoing)
         state = isLast ? .finishing : .reading

@@ -73,6 +73,9 @@ package final class LoopWebSocket: EventSource, @unchecked Sendable {  // see th
         set { set { $0.onClose = newValue } }
     }
 
+    /// Whether the connection is still in the loop. Asked on the loop's thread, it stays true until the caller returns.
+    package var isOpen: Bool { outbox.withLock { $0.isOpen } }
+
     /// Queues a message. From any thread.
     ///
     /// - Returns: false when the connection has ended, or when the queue is full: then the peer does not keep up,

@@ -13,6 +13,7 @@ package final class Responder: Sendable {
     private let connection: HTTPServerConnection
     private let loop: EventLoop
     private let isAnswered = Atomic(false)
+    private let isLast = Atomic(false)
 
     init(_ connection: HTTPServerConnection, _ loop: EventLoop) {
         self.connection = connection
@@ -23,8 +24,12 @@ package final class Responder: Sendable {
 
     package func respond(_ response: HTTPResponse) {
         guard isFirst() else { return }
-        loop.submit { [connection] in connection.complete(response) }
+        let isLast = isLast.load(ordering: .relaxed)
+        loop.submit { [connection] in connection.complete(response, isLast: isLast) }
     }
+
+    /// The connection ends with the answer: for a peer that shall not hold one.
+    package func endConnection() { isLast.store(true, ordering: .relaxed) }
 
     /// Switches the connection to WebSocket. A request that does not ask for that correctly gets an error answer.
     ///
