@@ -70,9 +70,7 @@ final class BrokerCore: Sendable {
             case .success(let done):
                 for consequence in done.consequences { tell(consequence) }
                 completion(.success(done.value))
-            case .failure(let error):
-                roll.discard()
-                completion(.failure(error))
+            case .failure(let error): completion(.failure(error))
             }
         }
     }
@@ -81,6 +79,7 @@ final class BrokerCore: Sendable {
     func append(
         _ entry: SignedText, sentBy principal: Principal, completion: @escaping @Sendable (Result<Roll, any Error>) -> Void
     ) {
+        let isStaged = Atomic(false)
         write { [self] workflow in
             if let number = try workflow.database.rollNumber(of: try entry.digest()) {
                 // A retry of what is in the roll already.
@@ -88,6 +87,7 @@ final class BrokerCore: Sendable {
             }
             let grown = try workflow.append(entry, sentBy: principal, founding: founding)
             roll.stage(grown)
+            isStaged.store(true, ordering: .relaxed)
             return (roll: grown, isNew: true, number: grown.number)
         } completion: { [self] result in
             switch result {
@@ -95,7 +95,10 @@ final class BrokerCore: Sendable {
                 if done.isNew { roll.publish(done.roll, entry) }
                 distributeRoll()
                 completion(.success(done.roll))
-            case .failure(let error): completion(.failure(error))
+            case .failure(let error):
+                // The transaction was lost. A job that never ran is told so on another thread, and staged nothing.
+                if isStaged.load(ordering: .relaxed) { roll.discard() }
+                completion(.failure(error))
             }
         }
     }

@@ -51,6 +51,6 @@ final class RollBox: Sendable {
         }
     }
 
-    /// Called when a job failed: what it may have staged never happened.
+    /// Called on the writer's thread when the transaction of a job that staged was lost: it never happened.
     func discard() { state.withLock { $0.working = $0.committed } }
 }
