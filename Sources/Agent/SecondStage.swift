@@ -62,6 +62,8 @@ package enum SecondStage {
     private static func enter(as user: User, group: String, _ settings: SessionSettings) throws {
         if !group.isEmpty { try ControlGroup(existing: group).add(0) }
         for (limit, value) in settings.limits { try lower(limit, to: UInt64(value)) }
+        // The supervisor's is not for the session.
+        if geteuid() == 0 { try ProcessControl.setNiceness(0) }
         try Privileges.become(user)
         if settings.noNewPrivileges { try ProcessControl.forbidNewPrivileges() }
         umask(0o022)

@@ -68,6 +68,8 @@ package enum SupervisorProcess {
 
     private static func prepare() throws(SystemError) {
         try ProcessControl.closeDescriptors(from: 3)
+        // A session that forks without end must not keep us from ending it. Without root we are one of its equals.
+        try? ProcessControl.setNiceness(-15)
         umask(0o077)
         Signals.ignoreBrokenPipe()
         try Signals.block(Supervisor.signals)

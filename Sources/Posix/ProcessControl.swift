@@ -41,6 +41,12 @@ package enum ProcessControl {
         guard stint_get_no_new_privileges() == 1 else { throw SystemError(call: "prctl", errno: EPERM) }
     }
 
+    /// How nice we are to others when the processor is short: -20 not at all, 19 very (setpriority(2)). Inherited by
+    /// children. To be less nice takes root.
+    package static func setNiceness(_ value: Int32) throws(SystemError) {
+        try check("setpriority") { setpriority(Int32(PRIO_PROCESS.rawValue), 0, value) }
+    }
+
     /// The name in process lists; the kernel keeps 15 bytes.
     package static func setName(_ name: String) {
         // Cosmetic: a process with its old name works as well.

@@ -19,6 +19,8 @@ struct ProcessHunt {
         var isQuiet = true
     }
 
+    private static let longestLook: Duration = .seconds(5)
+
     private(set) var killed: Set<ProcessRecord> = []
     private let supervisor: Int32
     private let session: String
@@ -134,9 +136,15 @@ struct ProcessHunt {
     private mutating func look(forMarks: Bool) -> Look {
         var look = Look()
         var family = ProcessFamily(of: supervisor)
+        // Who forks faster than we look would keep us looking for ever.
+        let limit = ContinuousClock.now.advanced(by: Self.longestLook)
         do throws(SystemError) {
             try ProcessList.forEach { pid in
                 guard !spared.contains(pid) else { return }
+                guard ContinuousClock.now < limit else {
+                    look.isQuiet = false
+                    return
+                }
                 // The handle comes before the record: if the process ends between them and another gets its number,
                 // the handle is of one that ended, and signals nobody.
                 let handle = ProcessHandle(of: pid)
@@ -205,7 +213,7 @@ struct ProcessHunt {
 
     /// Waits until some of them have ended: a few at a time, because each takes a descriptor.
     private func waitForEnd(of records: Set<ProcessRecord>) {
-        let limit = min(ContinuousClock.now.advanced(by: .milliseconds(250)), deadline)
+        let limit = ContinuousClock.now.advanced(by: .milliseconds(250))
         for record in records.subtracting(forbidden).prefix(64) {
             let handle = open(record)
             guard handle.number >= 0 else { continue }
