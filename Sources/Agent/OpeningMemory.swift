@@ -59,8 +59,15 @@ package struct OpeningMemory: ~Copyable {
             file = try Self.write(seen, forgottenUpTo, to: path)
             lines = seen.count + 1
         }
-        try file.append(Array("\(opening.digest.hex) \(time.milliseconds)\n".utf8))
-        try file.synchronise()
+        let size = try file.size
+        do {
+            try file.append(Array("\(opening.digest.hex) \(time.milliseconds)\n".utf8))
+            try file.synchronise()
+        } catch {
+            // On a full disk half a line is there: what is written behind it later would be a damaged memory.
+            try file.cut(to: size)
+            throw error
+        }
         lines += 1
         seen[opening.digest] = time
     }

@@ -3,6 +3,7 @@
 
 import Access
 import Evidence
+import Glibc
 import Posix
 
 /// How a session ended, as whoever ended it saw it.
@@ -38,6 +39,12 @@ extension SessionTerms {
     private func remarks(on outcome: SessionProcesses.Outcome) -> [String] {
         var remarks = outcome.left.prefix(32).map { "\(PlainText.cleaned($0.command, maximum: 64)) (process \($0.pid)) is left." }
         let isRoot = opening.value.runAs.text == "root"
+        // Whoever runs as the agent's user can end its processes and read its files. A name that means nobody any more is
+        // nobody's.
+        let user = try? User.named(opening.value.runAs.text)
+        if !isRoot, user?.uid == geteuid() {
+            remarks.append("The session ran as the agent's own user: it could reach the agent, its supervisor and the node's key.")
+        }
         // Without root there is no control group that a session could not leave, and a set-user-id program is out of
         // our reach.
         if isRoot { remarks.append("A root session may have left the control group or hidden a process.") }

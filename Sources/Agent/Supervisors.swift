@@ -53,6 +53,8 @@ final class Supervisors {
     /// Starts the supervisor of a session that was decided on.
     func start(_ terms: SessionTerms) throws {
         let folder = home.folder(of: terms.id)
+        // An id is 30 bits of a digest, and whoever signs can search for one: it must not take another session's place.
+        guard !folder.exists else { throw AgentError.openingReplayed(terms.id) }
         var terms = terms
         do {
             terms.group = try ControlGroup.make(terms.id.description).path
