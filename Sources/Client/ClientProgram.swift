@@ -2,6 +2,7 @@
 
 import Access
 import Evidence
+import Protocol
 package import CommandLineKit
 
 /// The program `stint`.
@@ -14,15 +15,14 @@ package enum ClientProgram {
     /// - Returns: the exit status.
     package static func run(_ arguments: [String]) -> Int32 {
         if arguments.first == KeyHolder.argument { return KeyHolder.run(Array(arguments.dropFirst())) }
-        return program(for: arguments).main(arguments: arguments)
+        return program.main(arguments: arguments)
     }
 
-    /// - Parameter arguments: decide only how errors are told: for people with their code at the end of the sentence.
-    package static func program(for arguments: [String]) -> Program {
-        let wantsJSON = arguments.prefix { $0 != "--" }.contains("--json")
-        return Program(
+    package static var program: Program {
+        Program(
             name: "stint", summary: "Temporary elevated access, agreed to by a second person", version: version,
-            date: "2026-11-21", discussion: discussion, nodes: nodes, exitStatuses: Failures.statuses,
+            date: "2026-11-21", discussion: discussion,
+            topics: Topics.all, nodes: nodes, globals: [.home, .json, .jsonLines], exitStatuses: Failures.statuses,
             environment: [
                 .init("STINT_HOME", "The directory to use where --home is not given."),
                 .init("XDG_CONFIG_HOME", "The directory is `stint` in here; ~/.config if not set."),
@@ -35,7 +35,7 @@ package enum ClientProgram {
                 .init("~/.config/stint/roll.jsonl", "Who and what exists, as administrators signed it; verified here."),
                 .init("~/.config/stint/ledger.json", "The highest head of the ledger that was seen; an older one is refused."),
             ],
-            explain: { Failures.explain($0, showsCode: !wantsJSON) },
+            explain: { Failures.explain($0) },
             candidates: { kind, globals in Candidates.words(of: kind, home: globals.value(Parameter.home.name)) })
     }
 
@@ -92,10 +92,11 @@ package enum ClientProgram {
     ]
 }
 
-/// Words for completion, from this client's own copy of the roll: nothing is asked over the network.
+/// Words for completion: names from this client's own copy of the roll, ids from the broker.
 private enum Candidates {
     static func words(of kind: String, home: String?) -> [String] {
         // Completion offers nothing where anything is wrong; the command itself will say what.
+        if ["requests", "grants", "sessions"].contains(kind) { return (try? ids(of: kind, home: home)) ?? [] }
         guard let home = try? ClientHome(given: home), let identity = try? home.identity(),
             let cache = try? RollCache(home, root: identity.root, broker: identity.pin)
         else { return [] }
@@ -105,5 +106,25 @@ private enum Candidates {
         case "people": return directory.people.values.filter(\.isEnabled).map(\.name).sorted().map(\.text)
         default: return []
         }
+    }
+
+    /// Longer nobody waits for the tabulator.
+    private static let patience: Duration = .seconds(2)
+    private static let most = 50
+
+    /// Ids that live now, from the broker. Nobody is asked for a passphrase meanwhile.
+    private static func ids(of kind: String, home: String?) throws -> [String] {
+        let user = try Operator(try ClientHome(given: home), mayAsk: false)
+        user.broker.answerTime = patience
+        let rows: [Answer] =
+            switch kind {
+            case "requests":
+                try ["to-decide", "mine"].flatMap { scope in
+                    try Answer(try user.broker.get(Route.requests, [("scope", scope)])).items()
+                }
+            case "grants": try Answer(try user.broker.get(Route.grants, [("scope", "mine")])).items()
+            default: try Answer(try user.broker.get(Route.sessions, [("scope", "all")])).items()
+            }
+        return Array(rows.compactMap { $0.optionalText("id") }.prefix(most))
     }
 }

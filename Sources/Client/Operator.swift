@@ -21,10 +21,12 @@ package final class Operator {
     package var directory: Directory { cache.roll.directory }
 
     /// Opens the home. Nothing is sent yet.
-    package init(_ home: ClientHome) throws {
+    ///
+    /// - Parameter mayAsk: whether the person may be asked for the passphrase of the device key.
+    package init(_ home: ClientHome, mayAsk: Bool = true) throws {
         self.home = home
         identity = try home.identity()
-        key = try DeviceKey(try home.seed())
+        key = try DeviceKey(try home.seed(mayAsk: mayAsk))
         broker = try BrokerClient(identity.broker, pin: identity.pin, as: key)
         cache = try RollCache(home, root: identity.root, broker: identity.pin, device: key.signing)
     }

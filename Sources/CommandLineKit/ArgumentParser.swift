@@ -265,7 +265,8 @@ struct ArgumentParser {
             return .completion(shell)
         case .help:
             let path = values.many("command")
-            let isKnown = path.isEmpty || program.entry(at: path) != nil
+            let isTopic = path.count == 1 && program.topics.contains { $0.name == path[0] }
+            let isKnown = path.isEmpty || isTopic || program.entry(at: path) != nil
                 || (path.count == 1 && program.families.contains { $0.name == path[0] })
             guard isKnown else { throw unknownTopic(path) }
             return .help(path: path)
@@ -277,8 +278,8 @@ struct ArgumentParser {
         guard let family, path.count > 1 else {
             let isSurplus = program.entry(at: [path[0]]) != nil && path.count > 1
             if isSurplus { return .unexpectedArgument(path[1], rest: nil) }
-            let nearest = NearestWord.to(path[0], among: program.visibleWords)
-            return .unknownCommand(path[0], after: [program.name], nearest: nearest)
+            let nearest = NearestWord.to(path[0], among: program.visibleWords + program.topics.map(\.name))
+            return .unknownTopic(path[0], of: program.name, nearest: nearest)
         }
         let known = family.commandNames
         if path.count > 2, known.contains(path[1]) { return .unexpectedArgument(path[2], rest: nil) }

@@ -91,7 +91,7 @@ enum BuiltIn: CaseIterable, Sendable {
 
     private static let helpDeclaration = CommandDeclaration(
         name: "help", group: group, summary: "Explain a command",
-        parameters: [.positional("command", value: "COMMAND", .any, help: "The command, as it would be typed.")])
+        parameters: [.positional("command", value: "COMMAND", .any, help: "The command, as it would be typed, or a topic.")])
 
     private static let completionDeclaration = CommandDeclaration(
         name: "completion", group: group, summary: "Write a script that completes words in your shell",

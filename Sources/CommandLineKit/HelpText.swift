@@ -19,6 +19,7 @@ struct HelpText {
     func text(for path: [String]) -> String {
         if path.isEmpty { return overview() }
         if let entry = program.entry(at: path) { return help(for: entry) }
+        if let topic = program.topics.first(where: { [$0.name] == path }) { return help(for: topic) }
         if let family = program.families.first(where: { [$0.name] == path }) { return help(for: family) }
         return overview()
     }
@@ -36,9 +37,18 @@ struct HelpText {
         }
         let introduction = "\(program.name): \(program.summary).\n\n"
         let usage = "\(style.apply(.bold, "Usage:")) \(program.name) COMMAND [ARGUMENT]...\n\n"
+        let topics = program.topics.isEmpty ? "" : section("Topics of `\(program.name) help`", program.topics.map { ($0.name, $0.summary) })
         return introduction + usage + paragraphs(program.discussion) + sections.joined()
-            + section("Options of every command", program.globals.map(definition))
+            + topics + section("Options of every command", program.globals.map(definition))
             + "`\(program.name) help COMMAND` explains one command.\n"
+    }
+
+    private func help(for topic: Program.Topic) -> String {
+        let blocks = topic.text.split(separator: "\n\n" as String).map { block in
+            let isShown = block.utf8.first == UInt8(ascii: " ")
+            return isShown ? String(block) : TextLayout.wrap(String(block), to: width).joined(separator: "\n")
+        }
+        return "\(topic.summary).\n\n" + blocks.joined(separator: "\n\n") + "\n"
     }
 
     private func help(for family: CommandFamily) -> String {

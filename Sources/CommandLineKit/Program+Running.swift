@@ -19,8 +19,10 @@ extension Program {
 
     /// Asked of the words themselves: what could not be parsed has no values.
     private func wantsJSON(_ arguments: [String]) -> Bool {
-        globals.contains(.json) && arguments.prefix { $0 != "--" }.contains("--" + Parameter.json.name)
+        !Set(machineFormats.map { "--" + $0.name }).isDisjoint(with: arguments.prefix { $0 != "--" })
     }
+
+    private var machineFormats: [Parameter] { [.json, .jsonLines].filter(globals.contains) }
 
     private func perform(_ invocation: Invocation, on console: Console) throws(UsageError) -> Int32 {
         let help = HelpText(program: self, width: console.width, style: console.style)
@@ -43,7 +45,7 @@ extension Program {
         } catch let error as UsageError {
             throw error
         } catch {
-            let wantsJSON = globals.contains(.json) && values.flag(Parameter.json.name)
+            let wantsJSON = machineFormats.contains { values.flag($0.name) }
             return report(explain(error), asJSON: wantsJSON, on: console)
         }
     }
@@ -68,7 +70,7 @@ extension Program {
             console.errors(failure.json + "\n")
             return failure.status
         }
-        console.errors("\(name): error: \(PrintableText.escaping(failure.message))\n")
+        console.errors("\(name): error: \(PrintableText.escaping(failure.message)) (\(failure.code))\n")
         if let hint = failure.hint { console.errors("\(name): hint: \(PrintableText.escaping(hint))\n") }
         return failure.status
     }

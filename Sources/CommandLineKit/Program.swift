@@ -17,6 +17,21 @@ package struct Program: Sendable {
         }
     }
 
+    /// Something worth a page of its own: `help selectors`.
+    package struct Topic: Sendable {
+        /// One word, no command's.
+        package let name: String
+        package let summary: String
+        /// Paragraphs; a line that begins with a blank is shown as it stands.
+        package let text: String
+
+        package init(_ name: String, _ summary: String, _ text: String) {
+            self.name = name
+            self.summary = summary
+            self.text = text
+        }
+    }
+
     /// Something the manual page lists: an environment variable or a file, and what it is for.
     package struct Mention: Sendable {
         package let name: String
@@ -37,6 +52,8 @@ package struct Program: Sendable {
     /// The day of the release, as in 2026-03-01: the manual page's date.
     package let date: String
     package let discussion: String
+    /// What `help NAME` explains beside the commands.
+    package let topics: [Topic]
     package let nodes: [CommandNode]
     /// Accepted before and after the command's name. `--help` and `--version` come of themselves.
     package let globals: [Parameter]
@@ -53,6 +70,7 @@ package struct Program: Sendable {
 
     package init(
         name: String, summary: String, version: String, section: Int = 1, date: String, discussion: String = "",
+        topics: [Topic] = [],
         nodes: [CommandNode], globals: [Parameter] = [.home, .json],
         exitStatuses: [CommandDeclaration.ExitStatus] = Program.usualExitStatuses,
         environment: [Mention] = [], files: [Mention] = [],
@@ -65,6 +83,7 @@ package struct Program: Sendable {
         self.section = section
         self.date = date
         self.discussion = discussion
+        self.topics = topics
         self.nodes = nodes
         self.globals = globals + [.help, .version]
         self.exitStatuses = exitStatuses
@@ -114,6 +133,9 @@ extension Parameter {
 
     /// Output for scripts. Every program has it.
     package static let json = Parameter.flag("json", help: "Write JSON instead of text for people.")
+
+    /// The same, one object a line, for what takes its input line by line.
+    package static let jsonLines = Parameter.flag("json-lines", help: "Write JSON, each object on a line of its own.")
 
     static let help = Parameter.flag("help", "h", help: "Explain the program or the command, and do nothing else.")
     static let version = Parameter.flag("version", help: "Show the version, and do nothing else.")

@@ -39,6 +39,12 @@ extension UsageError {
         return UsageError(code: "usage.unknown-command", message: message, hint: known)
     }
 
+    static func unknownTopic(_ word: String, of program: String, nearest: String?) -> UsageError {
+        UsageError(
+            code: "usage.unknown-topic", message: "There is no command or topic \(quoted(word)) in `\(program)`.",
+            hint: nearest.map { "Did you mean `\(program) help \($0)`?" })
+    }
+
     static func missingCommand(after path: [String], choices: [String]) -> UsageError {
         UsageError(
             code: "usage.missing-command", message: "`\(path.joined(separator: " "))` needs a command after it.",

@@ -56,9 +56,4 @@ import Transport
         }
     }
 
-    @Test func `for people the sentence ends with the code, for scripts it does not`() {
-        let error = ClientError.nothingLive
-        #expect(Failures.explain(error, showsCode: true).message.hasSuffix(" (grant.not-found)"))
-        #expect(Failures.explain(error).message == error.message)
-    }
 }

@@ -15,12 +15,12 @@ import Testing
         let errors = Mutex("")
         let console = Console(
             output: { text in output.withLock { $0 += text } }, errors: { text in errors.withLock { $0 += text } })
-        let status = ClientProgram.program(for: arguments).main(arguments: arguments, console: console)
+        let status = ClientProgram.program.main(arguments: arguments, console: console)
         return (status, output.withLock { $0 }, errors.withLock { $0 })
     }
 
     @Test func `every parameter explains itself and every example parses`() {
-        #expect(ClientProgram.program(for: []).faults == [])
+        #expect(ClientProgram.program.faults == [])
     }
 
     @Test func `a command before joining says how to join, with status 7`() throws {
@@ -51,7 +51,7 @@ import Testing
     func `what cannot be understood is status 2, before anything is done`(_ arguments: [String]) {
         let output = Mutex("")
         let console = Console(output: { _ in }, errors: { text in output.withLock { $0 += text } })
-        let program = ClientProgram.program(for: arguments)
+        let program = ClientProgram.program
         #expect(program.main(arguments: arguments + ["--home", "/nonexistent"], console: console) == 2)
         #expect(output.withLock { $0 }.hasPrefix("stint: error: "))
     }

@@ -100,7 +100,7 @@ struct HelpTests {
 
     @Test func `help of something unknown suggests the nearest`() {
         #expect(run("help", "reqest") == refusal(
-            "There is no command `reqest` in `stint`.", hint: "Did you mean `stint request`?"))
+            "There is no command or topic `reqest` in `stint`.", hint: "Did you mean `stint help request`?"))
         #expect(run("help", "policy", "chek") == refusal(
             "There is no command `chek` in `stint policy`.", hint: "Did you mean `stint policy check`?"))
         #expect(run("help", "request", "x").errors.hasPrefix("stint: error: `x` is one argument too many."))

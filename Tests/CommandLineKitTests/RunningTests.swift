@@ -10,6 +10,13 @@ struct RunningTests {
             errors: "stint: error: Line 1:\\nbroken \"x\".\nstint: hint: Mend it.\n", status: 5))
     }
 
+    @Test func `for people a sentence ends with its code`() {
+        #expect(run("policy", "check").code == "policy.broken")
+        #expect(run("frobnicate").code == "usage.unknown-command")
+        #expect(run("show").code == "usage.missing-argument")
+        #expect(run("help", "nothing").code == "usage.unknown-topic")
+    }
+
     @Test func `an error of a command is JSON where JSON was asked for`() {
         let json = #"{"error":{"code":"policy.broken","message":"Line 1:\u000abroken \"x\".","hint":"Mend it."}}"#
         #expect(run("policy", "check", "--json") == Transcript(errors: json + "\n", status: 5))

@@ -153,6 +153,12 @@ struct Transcript: Equatable {
     var output = ""
     var errors = ""
     var status: Int32 = 0
+    /// At the end of the first line, where an error has it; `errors` is without it.
+    var code: String?
+
+    static func == (left: Transcript, right: Transcript) -> Bool {
+        (left.output, left.errors, left.status) == (right.output, right.errors, right.status)
+    }
 }
 
 func run(_ arguments: String..., program: Program = .sample) -> Transcript {
@@ -165,7 +171,12 @@ func run(_ arguments: [String], program: Program = .sample, width: Int? = nil, f
     let console = Console(
         output: { output.append($0) }, errors: { errors.append($0) }, width: width, outputFailure: { failure })
     let status = program.main(arguments: arguments, console: console)
-    return Transcript(output: output.text, errors: errors.text, status: status)
+    var transcript = Transcript(output: output.text, errors: errors.text, status: status)
+    if let found = transcript.errors.firstMatch(of: /^(stint: error: [^\n]*) \(([a-z.-]+)\)\n/) {
+        transcript.code = String(found.2)
+        transcript.errors.replaceSubrange(found.range, with: found.1 + "\n")
+    }
+    return transcript
 }
 
 /// A usage error as the program tells it.

@@ -12,7 +12,8 @@ package import Transport
 package final class BrokerClient {
     private let http: HTTPClient
 
-    private static let answerTime: Duration = .seconds(15)
+    /// How long an answer may take, beside what the broker holds it back for.
+    package var answerTime: Duration = .seconds(15)
     /// Lists carry up to 1000 objects with their signed bytes.
     private static let limits = JSONLimits(bytes: 64 * 1024 * 1024)
 
@@ -21,14 +22,14 @@ package final class BrokerClient {
     ///   - pin: the key that the broker must show.
     package init(_ endpoint: String, pin: PublicKey, as key: DeviceKey) throws(TransportError) {
         let context = try TLSContext(clientWith: key.identity, expecting: pin.bytes)
-        http = HTTPClient(try Endpoint(endpoint), context: context, timeout: Self.answerTime)
+        http = HTTPClient(try Endpoint(endpoint), context: context, timeout: .seconds(15))
     }
 
     /// - Parameter wait: how long the broker may hold the answer back (a long poll).
     package func get(
         _ path: String, _ query: [(name: String, value: String)] = [], wait: Duration = .zero
     ) throws -> JSONValue {
-        http.timeout = Self.answerTime + wait
+        http.timeout = answerTime + wait
         return try Self.json(try send(HTTPRequest(path: path, query: query)))
     }
 
@@ -37,18 +38,18 @@ package final class BrokerClient {
         let request = HTTPRequest(
             method: "POST", path: path, headers: ["Content-Type": "application/json"],
             body: Array(statement.json.text.utf8))
-        http.timeout = Self.answerTime
+        http.timeout = answerTime
         return try Self.json(try send(request))
     }
 
     /// The bytes and headers of an answer that is not JSON.
     package func download(_ path: String, _ query: [(name: String, value: String)]) throws -> HTTPResponse {
-        http.timeout = Self.answerTime + .seconds(30)
+        http.timeout = answerTime + .seconds(30)
         return try send(HTTPRequest(path: path, query: query))
     }
 
     package func openStream(_ path: String, _ query: [(name: String, value: String)] = []) throws -> WebSocketStream {
-        http.timeout = Self.answerTime
+        http.timeout = answerTime
         do {
             return try http.upgrade(path: path, query: query)
         } catch .upgradeRefused(let response) {

@@ -9,11 +9,14 @@ import Terminal
 /// What every command was told: which home, and for whom to write.
 struct CommandSetting: Sendable {
     let home: String?
+    /// Whether a script reads it.
     let json: Bool
+    private let lines: Bool
 
     init(_ values: ParsedValues) {
         home = values.value(Parameter.home.name)
-        json = values.flag(Parameter.json.name)
+        lines = values.flag(Parameter.jsonLines.name)
+        json = lines || values.flag(Parameter.json.name)
     }
 
     func clientHome() throws(ClientError) -> ClientHome { try ClientHome(given: home) }
@@ -22,12 +25,14 @@ struct CommandSetting: Sendable {
 
     /// An object: as the API gives it for scripts, in words for people.
     func show(_ answer: JSONValue, in console: Console, _ words: () -> String) {
-        console.output(json ? answer.pretty + "\n" : words())
+        console.output(json ? (lines ? answer.text : answer.pretty) + "\n" : words())
     }
 
     /// A list: an array for scripts; a table for people, or a sentence where it is empty.
     func show(_ rows: [Answer], _ table: Table, nothing: String, in console: Console) {
-        if json {
+        if lines {
+            for row in rows { console.output(row.json.text + "\n") }
+        } else if json {
             console.output(JSONValue.array(rows.map(\.json)).pretty + "\n")
         } else if table.isEmpty {
             console.errors(nothing + "\n")
@@ -87,6 +92,7 @@ extension Parameter {
         .positional("id", value: "ID", completes: .requests, help: help)
     }
 
+    static let watch = Parameter.flag("watch", "w", help: "Show it again when it changes, until Ctrl-C.")
     static let on = Parameter.option(
         "on", value: "SELECTOR", completes: .nodes, help: "Which nodes, as env=prod,role=db|cache, or a node's name.")
     static let duration = Parameter.option("for", value: "DURATION", help: "How long, as 30m or 1h30m.")

@@ -14,15 +14,18 @@ struct RequestsCommand: Command {
             .option(
                 "state", value: "STATE", completes: .words(AccessRequest.State.allCases.map(\.rawValue)),
                 help: "Only those in this state."),
+            .watch,
         ],
         examples: [.init("stint requests --to-decide", "See what waits for your vote.")])
 
     private let setting: CommandSetting
     private let scopes: [String]
     private let state: String?
+    private let isWatching: Bool
 
     init(_ values: ParsedValues) throws(UsageError) {
         setting = CommandSetting(values)
+        isWatching = values.flag("watch")
         let chosen = ["to-decide", "mine", "all"].filter { values.flag($0) }
         scopes = chosen.isEmpty ? ["to-decide", "mine"] : chosen
         state = values.value("state")
@@ -30,6 +33,12 @@ struct RequestsCommand: Command {
 
     func run(in console: Console) throws -> Int32 {
         let reader = try setting.signIn()
+        if isWatching { return try Refresh(console).run { try show(reader, in: $0) } }
+        try show(reader, in: console)
+        return 0
+    }
+
+    private func show(_ reader: Operator, in console: Console) throws {
         var rows: [Answer] = []
         for scope in scopes {
             var query: [(name: String, value: String)] = [("scope", scope)]
@@ -40,7 +49,6 @@ struct RequestsCommand: Command {
             }
         }
         setting.show(rows, Lists.requests(rows, now: .now()), nothing: "There is no such request.", in: console)
-        return 0
     }
 }
 
@@ -52,6 +60,7 @@ struct GrantsCommand: Command {
             .option(
                 "state", value: "STATE", completes: .words(Grant.State.allCases.map(\.rawValue)),
                 help: "Only those in this state."),
+            .watch,
         ])
 
     private let list: ScopedList
@@ -71,6 +80,7 @@ struct SessionsCommand: Command {
             .option(
                 "state", value: "STATE", completes: .words(Session.State.allCases.map(\.rawValue)),
                 help: "Only those in this state."),
+            .watch,
         ])
 
     private let list: ScopedList
@@ -115,18 +125,25 @@ struct PeopleCommand: Command {
 /// A list of one's own things, or of all.
 private struct ScopedList {
     private let setting: CommandSetting
+    private let isWatching: Bool
     private let path: String
     private let query: [(name: String, value: String)]
 
     init(_ values: ParsedValues, _ path: String) {
         setting = CommandSetting(values)
+        isWatching = values.flag("watch")
         self.path = path
         query = [("scope", values.flag("all") ? "all" : "mine")] + (values.value("state").map { [("state", $0)] } ?? [])
     }
 
-    func run(_ nothing: String, in console: Console, _ table: ([Answer]) -> Table) throws -> Int32 {
-        let rows = try Answer(try setting.signIn().broker.get(path, query)).items()
-        setting.show(rows, table(rows), nothing: nothing, in: console)
+    func run(_ nothing: String, in console: Console, _ table: @escaping ([Answer]) -> Table) throws -> Int32 {
+        let reader = try setting.signIn()
+        let show = { (console: Console) in
+            let rows = try Answer(try reader.broker.get(path, query)).items()
+            setting.show(rows, table(rows), nothing: nothing, in: console)
+        }
+        if isWatching { return try Refresh(console).run(show) }
+        try show(console)
         return 0
     }
 }

@@ -70,10 +70,11 @@ package struct ClientHome: Sendable, Equatable {
     }
 
     /// The device key. One under a passphrase is asked for at the terminal, unless it was opened a moment ago.
-    package func seed() throws -> SecretBytes {
+    package func seed(mayAsk: Bool = true) throws -> SecretBytes {
         let text = try keyText()
         guard ProtectedKey.isProtected(text) else { return try plainSeed(text) }
         if let held = KeyHolder.key(for: self) { return held }
+        guard mayAsk else { throw ClientError.keyLocked(keyPath) }
         let seed = try openedSeed(text)
         // Without a holder the next command asks again, and that is all.
         try? KeyHolder.start(seed, for: self, life: KeyHolder.usualLife)

@@ -72,11 +72,10 @@ package enum Failures {
         }
     }
 
-    /// - Parameter showsCode: whether the sentence ends with the code, as it does for people; scripts read it by itself.
-    package static func explain(_ error: any Error, showsCode: Bool = false) -> Program.Failure {
+    package static func explain(_ error: any Error) -> Program.Failure {
         let (code, message, hint) = words(of: error)
         let status = status(code: code, http: (error as? Problem)?.status)
-        return Program.Failure(code: code, message: showsCode ? "\(message) (\(code))" : message, hint: hint, status: status)
+        return Program.Failure(code: code, message: message, hint: hint, status: status)
     }
 
     package static func message(of error: any Error) -> String { words(of: error).message }

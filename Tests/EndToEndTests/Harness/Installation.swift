@@ -103,6 +103,19 @@ final class Installation: Sendable {
         return program
     }
 
+    /// Starts a shell of the operator's own machine on a terminal, which finds our programs by their names.
+    func shellTerminal(as person: String, _ shell: String) throws -> TerminalProgram {
+        let plain = ["bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]]
+        let programs = String(Programs.stint.dropLast("/stint".utf8.count))
+        let program = try TerminalProgram(
+            "/usr/bin/\(shell)", plain[shell] ?? [],
+            environment: Self.environment.merging([
+                "STINT_HOME": home(of: person), "PATH": "\(programs):/usr/bin:/bin", "HOME": directory,
+            ]) { $1 })
+        processes.withLock { $0.others.append(program.process) }
+        return program
+    }
+
     /// Writes a file into the directory.
     ///
     /// - Returns: its path.
