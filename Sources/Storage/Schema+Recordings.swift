@@ -49,6 +49,10 @@ extension Schema {
             SELECT RAISE(ABORT, 'what is known of a recording is never deleted');
         END;
 
+        -- Sessions of before: what became of their recordings is found out when the broker starts.
+        INSERT INTO recording (session, state, begun_at)
+        SELECT id, 'growing', started_at FROM session WHERE acceptance IS NOT NULL;
+
         -- Whatever else is decided, a recording that is named by a hold in force stays.
         CREATE TRIGGER recording_held BEFORE UPDATE ON recording WHEN NEW.state = 'deleted' BEGIN
             SELECT RAISE(ABORT, 'a recording that is held is never deleted')

@@ -19,9 +19,10 @@
 /// - A CHECK passes when it is NULL, hence IS where a value may be missing.
 package enum Schema {
     /// Never edit a migration that has been released: add one.
-    package static let migrator = Migrator([
+    package static let migrations = [
         Migration(roll), Migration(workflow), Migration(sessions), Migration(ledger), Migration(recordings),
-    ])
+    ]
+    package static let migrator = Migrator(migrations)
 
     /// The signed entries from which the directory of people, nodes and policy is built.
     private static let roll: StaticString = """

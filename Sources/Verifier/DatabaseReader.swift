@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSQLite
+import StrictJSON
 
 /// A database that is only read. Nothing is shared with the code that writes it.
 final class DatabaseReader {
@@ -41,8 +42,47 @@ final class DatabaseReader {
         return rows
     }
 
+    /// What the ledger tells of events like this, in their order.
+    ///
+    /// - Parameter events: patterns of SQLite's GLOB.
+    func eachMention(_ events: String..., body: (LedgerScan.Mention) -> Void) throws(VerifierError) {
+        for event in events {
+            try each("SELECT event, subject, body FROM ledger WHERE event GLOB '\(event)' ORDER BY number") { row in
+                guard let event = row.text("event"), let subject = row.text("subject") else { return }
+                // What is not JSON names no statement; the chain says so already.
+                let digest = row.text("body").flatMap { try? JSONValue(parsing: $0) }?["digest"]?.asString ?? ""
+                body(.init(event: event, subject: subject, digest: digest))
+            }
+        }
+    }
+
+    func lookup(_ sql: String) throws(VerifierError) -> DatabaseLookup {
+        var statement: OpaquePointer?
+        guard sqlite3_prepare_v2(handle, sql, -1, &statement, nil) == SQLITE_OK, let statement else { throw failure }
+        return DatabaseLookup(statement)
+    }
+
     private var failure: VerifierError {
         .damaged(what: sqlite3_errmsg(handle).map { String(cString: $0) } ?? "unknown")
+    }
+}
+
+/// A question that is asked again and again with two numbers.
+final class DatabaseLookup {
+    private let statement: OpaquePointer
+
+    fileprivate init(_ statement: OpaquePointer) { self.statement = statement }
+
+    deinit { sqlite3_finalize(statement) }
+
+    /// The bytes in the first column; `nil` where there is no row.
+    func bytes(_ first: Int64, _ second: Int64) -> [UInt8]? {
+        defer { sqlite3_reset(statement) }
+        guard sqlite3_bind_int64(statement, 1, first) == SQLITE_OK, sqlite3_bind_int64(statement, 2, second) == SQLITE_OK,
+            sqlite3_step(statement) == SQLITE_ROW, sqlite3_column_type(statement, 0) == SQLITE_BLOB
+        else { return nil }
+        let count = Int(sqlite3_column_bytes(statement, 0))
+        return Array(UnsafeRawBufferPointer(start: sqlite3_column_blob(statement, 0), count: count))
     }
 }
 

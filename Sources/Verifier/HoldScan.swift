@@ -11,8 +11,8 @@ struct HoldScan {
     init(_ database: DatabaseReader, _ ledger: LedgerScan, _ roll: RollScan) throws(VerifierError) {
         var scan = Self(ledger: ledger, roll: roll)
         try database.each("SELECT * FROM hold") { scan.take($0) }
-        for mention in ledger.mentions.keys where mention.event.hasPrefix("hold.") && !scan.digests.contains(mention.digest) {
-            scan.findings.add("hold \(mention.subject)", "the ledger has it, and it is gone")
+        try database.eachMention("hold.*") { mention in
+            scan.findings.expect(scan.digests.contains(mention.digest), "hold \(mention.subject)", "the ledger has it, and it is gone")
         }
         self = scan
     }

@@ -15,30 +15,26 @@ struct LedgerScan {
     }
 
     private(set) var findings = Findings()
-    private(set) var mentions: [Mention: Int64] = [:]
+    private(set) var mentions = Mentions()
     private(set) var count: Int64 = 0
     private(set) var chain = String(repeating: "0", count: 64)
     /// Hashes of complete subtrees, the largest first.
     private var peaks: [(level: Int64, hash: Digest)] = []
-    /// Nodes that ought to be stored, until they were seen there.
-    private var nodes: [Node: Digest] = [:]
-
-    private struct Node: Hashable {
-        let level: Int64
-        let place: Int64
-    }
-
     init(_ database: DatabaseReader) throws(VerifierError) {
         var scan = Self()
-        try database.each("SELECT * FROM ledger ORDER BY number") { scan.take($0) }
-        try database.each("SELECT * FROM ledger_tree ORDER BY level, place") { scan.takeNode($0) }
-        for node in scan.nodes.keys { scan.findings.add("ledger_tree \(node.level)/\(node.place)", "it is missing") }
+        let nodes = try database.lookup("SELECT hash FROM ledger_tree WHERE level = ?1 AND place = ?2")
+        try database.each("SELECT * FROM ledger ORDER BY number") { scan.take($0, nodes) }
+        // What was looked up stands over entries that are there. Nothing else may stand there.
+        try database.each("SELECT level, place FROM ledger_tree WHERE level < 1 OR place < 0 OR (place + 1) << level > \(scan.count)") { row in
+            let name = "\(row.integer("level") ?? -1)/\(row.integer("place") ?? -1)"
+            scan.findings.add("ledger_tree \(name)", "it stands over entries that do not exist")
+        }
         self = scan
     }
 
     private init() {}
 
-    private mutating func take(_ row: DatabaseRow) {
+    private mutating func take(_ row: DatabaseRow, _ nodes: DatabaseLookup) {
         count += 1
         guard let number = row.integer("number"), let at = row.integer("at"), let event = row.text("event"),
             let subject = row.text("subject"), let actor = row.text("actor"), let body = row.text("body"),
@@ -59,31 +55,29 @@ struct LedgerScan {
         // What is not JSON names no statement.
         let value = try? JSONValue(parsing: body)
         findings.expect(value?.canonical == body, "ledger \(number)", "its body is not canonical JSON")
-        mentions[Mention(event: event, subject: subject, digest: value?["digest"]?.asString ?? "")] = at
-        grow(Digest(hex: hash))
+        mentions.add(Mention(event: event, subject: subject, digest: value?["digest"]?.asString ?? ""), at: at)
+        grow(Digest(hex: hash), nodes)
     }
 
     /// RFC 6962 §2.1, with 0x00 before a leaf and 0x01 before a pair.
-    private mutating func grow(_ leaf: Digest?) {
+    private mutating func grow(_ leaf: Digest?, _ nodes: DatabaseLookup) {
         guard let leaf, var hash = Self.hash([0] + leaf.bytes) else { return }
         var level: Int64 = 0
         while let left = peaks.last, left.level == level {
             peaks.removeLast()
             guard let pair = Self.hash([1] + left.hash.bytes + hash.bytes) else { return }
             (hash, level) = (pair, level + 1)
-            nodes[Node(level: level, place: (count - 1) >> level)] = hash
+            check(hash, level, (count - 1) >> level, nodes)
         }
         peaks.append((level, hash))
     }
 
-    private mutating func takeNode(_ row: DatabaseRow) {
-        guard let level = row.integer("level"), let place = row.integer("place"), let hash = row.bytes("hash") else {
-            return findings.add("ledger_tree", "a column is missing or of another type")
+    /// What is stored is what was computed.
+    private mutating func check(_ hash: Digest, _ level: Int64, _ place: Int64, _ nodes: DatabaseLookup) {
+        guard let stored = nodes.bytes(level, place) else {
+            return findings.add("ledger_tree \(level)/\(place)", "it is missing")
         }
-        guard let expected = nodes.removeValue(forKey: Node(level: level, place: place)) else {
-            return findings.add("ledger_tree \(level)/\(place)", "it stands over entries that do not exist")
-        }
-        findings.expect(expected.bytes == hash, "ledger_tree \(level)/\(place)", "it is not the hash of its entries")
+        findings.expect(stored == hash.bytes, "ledger_tree \(level)/\(place)", "it is not the hash of its entries")
     }
 
     /// The root of the tree over all entries.

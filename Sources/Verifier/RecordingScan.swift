@@ -23,8 +23,8 @@ struct RecordingScan {
             let id = row.text("id") ?? "?"
             scan.findings.expect(scan.ids.contains(id), "recording \(id)", "there is a session and no word on its recording")
         }
-        for mention in ledger.mentions.keys where mention.event.hasPrefix("recording.e") && !scan.ids.contains(mention.subject) {
-            scan.findings.add("recording \(mention.subject)", "the ledger has it, and it is gone")
+        try database.eachMention("recording.ended") { mention in
+            scan.findings.expect(scan.ids.contains(mention.subject), "recording \(mention.subject)", "the ledger has it, and it is gone")
         }
         if let directory { scan.checkNames(in: directory) }
         self = scan

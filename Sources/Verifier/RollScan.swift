@@ -17,7 +17,7 @@ struct RollScan {
     init(_ database: DatabaseReader, _ ledger: LedgerScan) throws(VerifierError) {
         var scan = Self()
         try database.each("SELECT * FROM roll ORDER BY number") { scan.take($0, ledger) }
-        for mention in ledger.mentions.keys where mention.event.hasPrefix("roll.") {
+        try database.eachMention("roll.*") { mention in
             let number = Int64(mention.subject.dropFirst("roll-".count)) ?? 0
             scan.findings.expect((1...max(1, scan.count)).contains(number), "roll \(number)", "the ledger has it, and it is gone")
         }

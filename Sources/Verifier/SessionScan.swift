@@ -14,8 +14,8 @@ struct SessionScan {
     init(_ database: DatabaseReader, _ ledger: LedgerScan, _ roll: RollScan, _ workflow: WorkflowScan) throws(VerifierError) {
         var scan = Self(ledger: ledger, roll: roll, grants: workflow.grants)
         try database.each("SELECT * FROM session") { scan.take($0) }
-        for mention in ledger.mentions.keys where mention.event == "session.opening" && !scan.ids.contains(mention.subject) {
-            scan.findings.add("session \(mention.subject)", "the ledger has it, and it is gone")
+        try database.eachMention("session.opening") { mention in
+            scan.findings.expect(scan.ids.contains(mention.subject), "session \(mention.subject)", "the ledger has it, and it is gone")
         }
         self = scan
     }

@@ -39,11 +39,10 @@ struct WorkflowScan {
         try database.each("SELECT * FROM vote ORDER BY at") { scan.takeVote($0) }
         scan.checkRequests()
         try database.each("SELECT * FROM \"grant\"") { scan.takeGrant($0) }
-        scan.checkGrants()
+        try scan.checkGrants(database)
         try database.each("SELECT * FROM ending") { scan.takeEnding($0) }
-        for mention in ledger.mentions.keys
-        where ["request.withdrawn", "grant.released", "grant.revoked"].contains(mention.event) && !scan.ended.contains(mention.subject) {
-            scan.findings.add("ending \(mention.subject)", "the ledger has it, and it is gone")
+        try database.eachMention("request.withdrawn", "grant.released", "grant.revoked") { mention in
+            scan.findings.expect(scan.ended.contains(mention.subject), "ending \(mention.subject)", "the ledger has it, and it is gone")
         }
         self = scan
     }
@@ -174,8 +173,8 @@ struct WorkflowScan {
     }
 
     /// Nothing that the ledger tells of is gone.
-    private mutating func checkGrants() {
-        for mention in ledger.mentions.keys {
+    private mutating func checkGrants(_ database: DatabaseReader) throws(VerifierError) {
+        try database.eachMention("request.created", "grant.ready", "vote.*") { mention in
             switch mention.event {
             case "request.created":
                 findings.expect(requests[mention.subject] != nil, "request \(mention.subject)", "the ledger has it, and it is gone")
