@@ -36,7 +36,7 @@ package final class AgentService {
     /// How often to look for supervisors that ended without our being told: those of an earlier agent.
     private static let lookEvery: Duration = .seconds(15)
     /// How long after a session's start the next one's supervisor is started: not while that one needs the processor.
-    private static let spareAfter: Duration = .milliseconds(300)
+    private static let spareAfter: Duration = .milliseconds(25)
     /// How long a broker that showed a wrong ledger is left alone.
     private static let doubt: Duration = .seconds(30)
 

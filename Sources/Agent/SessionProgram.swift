@@ -32,8 +32,7 @@ final class SessionProgram {
         let opening = terms.opening.value
         let user = try User.named(opening.runAs.text)
         var request = SpawnRequest(
-            executable,
-            [SupervisorProcess.programName] + SecondStage.arguments(for: terms, user: user),
+            executable, [],
             environment: SessionEnvironment.variables(for: opening, user: user, session: terms.id, grant: terms.grant, settings: terms.settings))
         request.newSession = true
         let report = try Ends(readByUs: true)
@@ -47,7 +46,7 @@ final class SessionProgram {
             request.descriptors = [
                 .terminal, .terminal, .terminal, .descriptor(report.theirs), .descriptor(gate.reader.number),
             ]
-            child = try request.start()
+            child = try Self.start(request, for: user, terms)
             made.closeSlave()
             if terms.settings.keepsLoginRecord {
                 LoginRecords.begin(user, line: made.line, process: child.pid, host: terms.loginHost)
@@ -65,7 +64,7 @@ final class SessionProgram {
                 [standardInput, output, errors, report].map { .descriptor($0.theirs) } + [.descriptor(gate.reader.number)]
             // A command document that is not interactive takes no input, whatever the client sends.
             if terms.program != nil { request.descriptors[0] = .null }
-            child = try request.start()
+            child = try Self.start(request, for: user, terms)
             for ends in [standardInput, output, errors] { ends.closeTheirs() }
             owned = [standardInput, output, errors, report].map(\.ours)
             (isTerminal, inputDescriptor) = (false, standardInput.ours)
@@ -78,6 +77,23 @@ final class SessionProgram {
         self.report = report.ours
         self.gate = try gate.writer.duplicate()
         pid = child.pid
+    }
+
+    /// Starts it in the control group, or where the kernel cannot do that, has it join by itself.
+    private static func start(_ request: SpawnRequest, for user: User, _ terms: SessionTerms) throws -> ChildProcess {
+        var request = request
+        if let group = terms.group {
+            var inside = terms
+            inside.group = nil
+            request.arguments = [SupervisorProcess.programName] + SecondStage.arguments(for: inside, user: user)
+            do throws(SystemError) {
+                return try request.start(in: ControlGroup(existing: group))
+            } catch {
+                Log.warning("\(terms.id): not started in its control group: \(error.message)")
+            }
+        }
+        request.arguments = [SupervisorProcess.programName] + SecondStage.arguments(for: terms, user: user)
+        return try request.start()
     }
 
     deinit { for number in owned { _ = close(number) } }

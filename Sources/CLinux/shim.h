@@ -305,3 +305,69 @@ static inline int64_t stint_read_lastlog(int file, uid_t user, char *line, size_
     line[length] = 0;
     return (int64_t)entry.ll_time;
 }
+
+// Starting a program inside of a control group
+
+/// What a program starts with; see `SpawnRequest`.
+struct stint_start {
+    const char *path;
+    char *const *arguments;
+    char *const *environment;
+    /// Where descriptor n comes from: a number, `stint_from_null`, or `stint_from_terminal`. All numbers are above `count`.
+    const int *sources;
+    int count;
+    /// Opened before all others, so that it controls the new session; NULL without one.
+    const char *terminal;
+    /// Tells why there was no exec. Above `count`, and close-on-exec.
+    int report;
+};
+
+static const int stint_from_null = -1;
+static const int stint_from_terminal = -2;
+
+/// The same open file at a number that the child does not set itself.
+static inline int stint_above(int descriptor, int count) {
+    return descriptor < 0 || descriptor >= count ? descriptor : fcntl(descriptor, F_DUPFD, count);
+}
+
+/// The child's part. It has a copy of its parent's memory and makes system calls only (signal-safety(7)).
+static inline int stint_become(const struct stint_start *start) {
+    struct sigaction usual;
+    memset(&usual, 0, sizeof usual);
+    usual.sa_handler = SIG_DFL;
+    for (int signal = 1; signal < 65; signal++) sigaction(signal, &usual, NULL);  // those of the system refuse
+    sigset_t none;
+    sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) != 0 || setsid() < 0) return errno;
+    int terminal = -1;
+    if (start->terminal && (terminal = stint_above(open(start->terminal, O_RDWR), start->count)) < 0) return errno;
+    for (int number = 0; number < start->count; number++) {
+        int source = start->sources[number];
+        if (source == stint_from_terminal) source = terminal;
+        if (source == stint_from_null && (source = stint_above(open("/dev/null", O_RDWR), start->count)) < 0) return errno;
+        if (dup2(source, number) < 0) return errno;
+    }
+    if (syscall(SYS_close_range, start->count, start->report - 1, 0) != 0) return errno;
+    if (syscall(SYS_close_range, start->report + 1, ~0U, 0) != 0) return errno;
+    execve(start->path, start->arguments, start->environment);
+    return errno;
+}
+
+/// clone3(2) with CLONE_INTO_CGROUP (Linux 5.7): a program that is in the group from its first moment on, in a session of
+/// its own. Returns its number, or -1 with errno.
+static inline pid_t stint_start_in_group(int group, const struct stint_start *start) {
+    struct {
+        uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+    } arguments;
+    memset(&arguments, 0, sizeof arguments);
+    arguments.flags = 0x200000000ULL | CLONE_VFORK;
+    arguments.exit_signal = SIGCHLD;
+    arguments.cgroup = (uint64_t)group;
+    long process = syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (process == 0) {
+        int failure = stint_become(start);
+        // A report that is not whole is taken for none, and the end of the process is seen.
+        _exit(write(start->report, &failure, sizeof failure) == sizeof failure ? 127 : 126);
+    }
+    return (pid_t)process;
+}
