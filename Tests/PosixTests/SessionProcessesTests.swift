@@ -169,6 +169,49 @@ struct ControlGroupTests {
         return (try? group.remove()) != nil
     }()
 
+    /// Runs a shell script inside of a group and gives what it wrote.
+    private func output(of script: String, in group: ControlGroup) throws -> String {
+        let pipe = try Pipe()
+        var request = SpawnRequest("/bin/sh", ["sh", "-c", script], environment: [("PATH", "/usr/bin:/bin"), ("B", "2 3")])
+        request.descriptors = [.null, .descriptor(pipe.writer.number), .descriptor(2)]
+        request.newSession = true
+        let child = try request.start(in: group)
+        let reader = try pipe.reader.duplicate()
+        pipe.take { reader, writer in
+            _ = consume reader
+            _ = consume writer
+        }
+        let text = String(decoding: try reader.readToEnd(maximum: 1 << 16), as: UTF8.self)
+        _ = try child.wait()
+        return text
+    }
+
+    @Test(.enabled(if: isAvailable, "no control group can be made here"))
+    func `a program can be started in a group, with what it was given and nothing else`() throws {
+        let group = try ControlGroup.make("t-" + Random.hexadecimal(bytes: 8))
+        defer { try? group.remove() }  // an empty directory that nobody needs
+        // Not close-on-exec on purpose: what a careless library would leave open.
+        let leaked = open("/dev/null", O_RDONLY)
+        defer { close(leaked) }
+        let name = group.path.split(separator: "/").last ?? ""
+        #expect(try output(of: "cat /proc/self/cgroup", in: group).contains("/\(name)\n"))
+        #expect(try output(of: "ls /proc/self/fd", in: group) == "0\n1\n2\n3\n")
+        #expect(try output(of: "env | grep -v -e ^_= -e ^PWD= | sort", in: group) == "B=2 3\nPATH=/usr/bin:/bin\n")
+        #expect(try output(of: "kill -PIPE $$; echo lives", in: group) == "")
+    }
+
+    @Test(.enabled(if: isAvailable, "no control group can be made here"))
+    func `a program that cannot be started in a group is an error`() throws {
+        let group = try ControlGroup.make("t-" + Random.hexadecimal(bytes: 8))
+        defer { try? group.remove() }  // an empty directory that nobody needs
+        var missing = SpawnRequest("/no/such/program", ["x"])
+        missing.newSession = true
+        let request = missing
+        #expect(refusal { () throws(SystemError) in _ = try request.start(in: group) } == "system.enoent")
+        let nowhere = ControlGroup(existing: group.path + "-not-there")
+        #expect(refusal { () throws(SystemError) in _ = try request.start(in: nowhere) } == "system.enoent")
+    }
+
     @Test(.enabled(if: isAvailable, "no control group can be made here"))
     func `a group ends all its members, also those in groups below it, and can be removed`() async {
         await #expect(processExitsWith: .success) {
@@ -237,49 +280,6 @@ struct ProcessRecordTests {
     func `a program's name cannot forge the other fields`(name: String) {
         let record = ProcessRecord(stat: stat(name))
         #expect(record?.pid == 42 && record?.parent == 7 && record?.startTime == 12345)
-    }
-
-    /// Runs a shell script inside of a group and gives what it wrote.
-    private func output(of script: String, in group: ControlGroup) throws -> String {
-        let pipe = try Pipe()
-        var request = SpawnRequest("/bin/sh", ["sh", "-c", script], environment: [("PATH", "/usr/bin:/bin"), ("B", "2 3")])
-        request.descriptors = [.null, .descriptor(pipe.writer.number), .descriptor(2)]
-        request.newSession = true
-        let child = try request.start(in: group)
-        let reader = try pipe.reader.duplicate()
-        pipe.take { reader, writer in
-            _ = consume reader
-            _ = consume writer
-        }
-        let text = String(decoding: try reader.readToEnd(maximum: 1 << 16), as: UTF8.self)
-        _ = try child.wait()
-        return text
-    }
-
-    @Test(.enabled(if: isAvailable, "no control group can be made here"))
-    func `a program can be started in a group, with what it was given and nothing else`() throws {
-        let group = try ControlGroup.make("t-" + Random.hexadecimal(bytes: 8))
-        defer { try? group.remove() }  // an empty directory that nobody needs
-        // Not close-on-exec on purpose: what a careless library would leave open.
-        let leaked = open("/dev/null", O_RDONLY)
-        defer { close(leaked) }
-        let name = group.path.split(separator: "/").last ?? ""
-        #expect(try output(of: "cat /proc/self/cgroup", in: group).contains("/\(name)\n"))
-        #expect(try output(of: "ls /proc/self/fd", in: group) == "0\n1\n2\n3\n")
-        #expect(try output(of: "env | grep -v -e ^_= -e ^PWD= | sort", in: group) == "B=2 3\nPATH=/usr/bin:/bin\n")
-        #expect(try output(of: "kill -PIPE $$; echo lives", in: group) == "")
-    }
-
-    @Test(.enabled(if: isAvailable, "no control group can be made here"))
-    func `a program that cannot be started in a group is an error`() throws {
-        let group = try ControlGroup.make("t-" + Random.hexadecimal(bytes: 8))
-        defer { try? group.remove() }  // an empty directory that nobody needs
-        var missing = SpawnRequest("/no/such/program", ["x"])
-        missing.newSession = true
-        let request = missing
-        #expect(refusal { () throws(SystemError) in _ = try request.start(in: group) } == "system.enoent")
-        let nowhere = ControlGroup(existing: group.path + "-not-there")
-        #expect(refusal { () throws(SystemError) in _ = try request.start(in: nowhere) } == "system.enoent")
     }
 
     @Test func `a zombie is not alive unless other threads of it run`() {
