@@ -127,7 +127,7 @@ private struct RecordingJSONParser {
             index += 1
             if byte == UInt8(ascii: "\"") { break }
             guard let scalar = escape() else { return nil }
-            bytes += Array(String(Character(scalar)).utf8)
+            if scalar.isASCII { bytes.append(UInt8(scalar.value)) } else { bytes += Array(String(Character(scalar)).utf8) }
         }
         return String(validating: bytes, as: UTF8.self) == nil ? nil : bytes
     }
@@ -158,8 +158,12 @@ private struct RecordingJSONParser {
         guard text.count - index >= 4 else { return nil }
         var value: UInt32 = 0
         for byte in text[index..<(index + 4)] {
-            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else { return nil }
-            value = value << 4 | UInt32(digit)
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt32(byte - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt32(byte - UInt8(ascii: "a") + 10)
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): value = value << 4 | UInt32(byte - UInt8(ascii: "A") + 10)
+            default: return nil
+            }
         }
         index += 4
         return value
