@@ -5,9 +5,12 @@ import Testing
 @testable import Posix
 
 @Suite struct EnvironmentMarkTests {
-    /// Starts a program with these variables, lends its number, and ends it.
+    /// Starts a program with these variables, lends its number once it runs, and ends it.
     private func answer(_ variables: [(name: String, value: String)], to mark: EnvironmentMark) throws -> EnvironmentMark.Answer {
-        var request = SpawnRequest("/bin/sleep", ["sleep", "1000"], environment: variables)
+        let input = try Pipe()
+        let output = try Pipe()
+        var request = SpawnRequest("/bin/cat", ["cat"], environment: variables)
+        request.descriptors = [.descriptor(input.reader.number), .descriptor(output.writer.number), .null]
         request.newSession = true
         let child = try request.start()
         defer {
@@ -15,6 +18,9 @@ import Testing
             try? child.signal(.kill)
             _ = try? child.wait()
         }
+        // An exec that has happened is not yet one that /proc knows the variables of.
+        try input.writer.writeAll([1])
+        #expect(try output.reader.read(maximum: 1) == [1])
         var mark = mark
         return mark.look(at: child.pid)
     }
