@@ -32,6 +32,8 @@ package final class AgentService {
     /// Receipts sent over the present channel.
     private var sentReceipts: Set<SessionID> = []
     private var isEnding = false
+    /// When the broker is told what this machine says of itself.
+    private var factsAt = ContinuousClock.now
 
     /// How often to look for supervisors that ended without our being told: those of an earlier agent.
     private static let lookEvery: Duration = .seconds(15)
@@ -81,6 +83,7 @@ package final class AgentService {
             let now = ContinuousClock.now
             if channel == nil, now >= dialAt { dial() }
             if now >= lookAt { look() }
+            if channel != nil, now >= factsAt { tellFacts() }
             if let at = spareAt, now >= at { prepareSpare() }
             try timer.set(due)
             try step()
@@ -89,7 +92,7 @@ package final class AgentService {
         Log.info("the agent ends; its sessions go on")
     }
 
-    private var due: ContinuousClock.Instant { min(channel?.due ?? dialAt, min(lookAt, spareAt ?? lookAt)) }
+    private var due: ContinuousClock.Instant { min(channel?.due ?? dialAt, min(lookAt, spareAt ?? lookAt, channel == nil ? lookAt : factsAt)) }
 
     private func step() throws {
         let events: PollEntry.Events = channel?.wantsToWrite == true ? [.input, .output] : .input
@@ -105,6 +108,16 @@ package final class AgentService {
             if channel.hasBuffered || entries[2].isReadable { try channel.receive(take) }
             try channel.flush()
             try channel.keepAlive(at: .now)
+        } catch {
+            lose(AgentError(error).message)
+        }
+    }
+
+    /// As often as ``NodeFacts/interval``, and once on each channel; the wake-up is that of ``lookAt``.
+    private func tellFacts() {
+        factsAt = .now + NodeFacts.interval
+        do {
+            try channel?.send(.facts(NodeFacts.gather()))
         } catch {
             lose(AgentError(error).message)
         }
@@ -127,6 +140,8 @@ package final class AgentService {
             let hello = ControlMessage.hello(
                 version: version, rollNumber: roll.roll.number, sessions: try supervisors.all())
             ledger.forgetChannel()
+            // After what sessions wait for.
+            factsAt = .now + .seconds(1)
             channel = try ControlChannel(to: identity, with: key, hello: hello)
             sentReceipts = []
             Log.info("connected to \(identity.broker)")
@@ -159,7 +174,7 @@ package final class AgentService {
             sentReceipts.remove(id)
             try supervisors.receiptStored(id)
         case .hello, .refused, .receipt, .ledgerSeen, .accepted, .opening, .rejoin, .recorded, .watched, .clientLost, .attach, .attached,
-            .distrusts:
+            .facts, .distrusts:
             Log.warning("a message that is not for an agent was ignored")
         }
     }

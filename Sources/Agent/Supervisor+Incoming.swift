@@ -65,7 +65,7 @@ extension Supervisor {
         case .clientLost(let id) where id == terms.id: clientLost(at: now)
         case .attach(let statement): attach(statement)
         case .hello, .refused, .receipt, .ledgerSeen, .ledgerHead, .roll, .open, .accepted, .opening, .end, .grantsOver,
-            .receiptStored, .rejoin, .distrusts, .recorded, .watched, .clientLost, .attached:
+            .receiptStored, .rejoin, .facts, .distrusts, .recorded, .watched, .clientLost, .attached:
             Log.warning("\(terms.id): a message that is not for a supervisor was ignored")
         }
     }

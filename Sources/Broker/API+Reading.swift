@@ -237,18 +237,33 @@ extension API {
 
     func listNodes(_ call: Call) throws {
         let (person, _) = try call.principal.person()
-        read(call) { [core] database in
+        read(call) { [self] database in
             let directory = core.roll.current.directory
             let visibility = Visibility(person: person, directory: directory)
-            let seen = try database.lastSeen()
+            let presence = try database.presence()
             return .items(
                 directory.nodes.values.filter(visibility.sees).sorted { $0.name < $1.name }.map { node -> JSONValue in
-                    let version = core.agents.version(of: node.name)
-                    return Presentation.node(
-                        node, version: version, doubt: core.agents.doubt(of: node.name),
-                        lastSeen: version == nil ? seen[node.name.text] : core.clock.now)
+                    nodeObject(node, presence, wholeFacts: false)
                 })
         }
+    }
+
+    /// One node with all that it says of itself. Whoever may not see it is told that there is none (P7).
+    func showNode(_ call: Call, _ name: NodeName) throws {
+        let (person, _) = try call.principal.person()
+        read(call) { [self] database in
+            let directory = core.roll.current.directory
+            guard let node = directory.nodes[name], Visibility(person: person, directory: directory).sees(node) else {
+                throw BrokerError.notFound(kind: "node", name.text)
+            }
+            return nodeObject(node, try database.presence(), wholeFacts: true)
+        }
+    }
+
+    private func nodeObject(_ node: Node, _ presence: [String: Presence], wholeFacts: Bool) -> JSONValue {
+        Presentation.node(
+            node, version: core.agents.version(of: node.name), doubt: core.agents.doubt(of: node.name),
+            presence: presence[node.name.text], at: core.clock.now, wholeFacts: wholeFacts)
     }
 
     func listPeople(_ call: Call) throws {

@@ -75,6 +75,7 @@ final class API: HTTPHandler {
         case ("GET", Route.holds, 0): try listHolds(call)
         case ("POST", Route.holds, 0): try hold(call)
         case ("GET", Route.nodes, 0): try listNodes(call)
+        case ("GET", Route.nodes, 1): try showNode(call, try NodeName(under[0]))
         case ("GET", Route.people, 0): try listPeople(call)
         case ("GET", Route.ledger, 0): try listLedger(call)
         case ("GET", Route.agent, 0): try connectAgent(call)

@@ -64,6 +64,11 @@ final class AgentChannel: Sendable {
                 socket.send(text: ControlMessage.receiptStored(id).text)
             }
         case .ledgerSeen(let size): showLedger(after: size)
+        case .facts(let facts):
+            core.write { [node] workflow in try workflow.database.markFacts(of: node.name, facts.json, at: workflow.now) } completion: {
+                [node] result in
+                if case .failure(let error) = result { Log.error("node \(node.name): \(error)") }
+            }
         case .distrusts(let problem):
             Log.error("node \(node.name) does not work with this broker: \(problem.message)")
             core.agents.distrusts(node.name, because: problem)

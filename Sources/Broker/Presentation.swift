@@ -116,14 +116,28 @@ struct Presentation {
         return .object(object)
     }
 
-    static func node(_ node: Node, version: String?, doubt: Problem?, lastSeen: Timestamp?) -> JSONValue {
+    /// - Parameter wholeFacts: or only those that a list shows.
+    static func node(
+        _ node: Node, version: String?, doubt: Problem?, presence: Presence?, at now: Timestamp, wholeFacts: Bool
+    ) -> JSONValue {
+        let lastSeen = version == nil ? presence?.lastSeen : now
         let away = doubt == nil ? "disconnected" : "distrusts"
         let state = !node.isEnabled ? "disabled" : version != nil ? "connected" : away
         return .object([
             "id": .string(node.name.text), "name": .string(node.name.text), "tags": .keyedStrings(node.tags.sorted),
             "state": .string(state), "lastSeen": time(lastSeen), "agentVersion": version.map { .string($0) } ?? .null,
-            "doubt": doubt.map { .string($0.message) } ?? .null,
+            "doubt": doubt.map { .string($0.message) } ?? .null, "facts": facts(presence, whole: wholeFacts),
+            "factsAt": time(presence?.factsAt),
         ])
+    }
+
+    private static let longFacts = ["disks", "users", "listening"]
+
+    private static func facts(_ presence: Presence?, whole: Bool) -> JSONValue {
+        // It was checked before it was stored; a database of another program is no reason to show no node.
+        guard let text = presence?.facts, var object = (try? JSONValue(parsing: text))?.asObject else { return .null }
+        if !whole { for key in longFacts { object[key] = nil } }
+        return .object(object)
     }
 
     func person(_ person: Person) -> JSONValue {

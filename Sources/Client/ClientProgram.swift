@@ -57,7 +57,7 @@ package enum ClientProgram {
             CommandFamily(
                 name: "hold", group: Groups.working, summary: "Keep recordings from being deleted",
                 commands: [HoldListCommand.self, HoldAddCommand.self, HoldRemoveCommand.self], standard: HoldListCommand.self)),
-        .command(NodesCommand.self), .command(DocumentsCommand.self), .command(PeopleCommand.self), .command(WhoamiCommand.self),
+        .command(NodesCommand.self), .command(NodeCommand.self), .command(DocumentsCommand.self), .command(PeopleCommand.self), .command(WhoamiCommand.self),
         .command(StatusCommand.self),
         .family(
             CommandFamily(

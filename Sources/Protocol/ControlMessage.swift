@@ -17,6 +17,8 @@ package enum ControlMessage: Sendable, Equatable {
     case receipt(SignedText)
     /// How much of the ledger the node has seen a head for; answered with ``ledgerHead(_:)``.
     case ledgerSeen(Int64)
+    /// What the node says of itself, for people to read.
+    case facts(NodeFacts)
     /// What the broker shows does not continue what the node has seen. The node hangs up behind this.
     case distrusts(Problem)
 
@@ -66,6 +68,7 @@ package enum ControlMessage: Sendable, Equatable {
                 ["type": "refused", "session": .string(id.description), "problem": problem.json]
             case .receipt(let receipt): ["type": "receipt", "receipt": receipt.json]
             case .ledgerSeen(let size): ["type": "ledger-seen", "size": .integer(size)]
+            case .facts(let facts): ["type": "facts", "facts": facts.json]
             case .distrusts(let problem): ["type": "distrusts", "problem": problem.json]
             case .roll(let entries): ["type": "roll", "entries": .array(entries.map(\.json))]
             case .open(let evidence): ["type": "open", "evidence": evidence.json]
@@ -112,6 +115,7 @@ package enum ControlMessage: Sendable, Equatable {
                 self = .refused(try SessionID(try reader.string("session")), Problem(value, status: 403))
             case "receipt": self = .receipt(try SignedText(try reader.value("receipt")))
             case "ledger-seen": self = .ledgerSeen(try reader.integer("size", in: 0...Int64.max))
+            case "facts": self = .facts(try NodeFacts(try reader.value("facts")))
             case "distrusts": self = .distrusts(Problem(try reader.value("problem"), status: 409))
             case "roll":
                 self = .roll(try reader.array("entries", maximum: Limits.rollBatch).map { try SignedText($0) })

@@ -324,7 +324,9 @@ package enum Schema {
                 CHECK (node GLOB '[a-z0-9]*' AND node NOT GLOB '*[^a-z0-9._-]*' AND length(node) <= 63),
             last_seen INTEGER NOT NULL CHECK (last_seen > 0),
             address TEXT NOT NULL CHECK (length(address) <= 255),
-            agent_version TEXT NOT NULL CHECK (length(agent_version) <= 64)
+            agent_version TEXT NOT NULL CHECK (length(agent_version) <= 64),
+            facts TEXT CHECK (facts GLOB '{*}' AND length(facts) <= 131072),
+            facts_at INTEGER CHECK ((facts_at IS NULL) = (facts IS NULL) AND facts_at > 0)
         ) STRICT, WITHOUT ROWID;
         """
 

@@ -65,9 +65,13 @@ private final class TestAgent {
 
     func send(_ message: ControlMessage) { channel?.send(message) }
 
+    /// The next message but what the node says of itself, which comes when it comes.
     func next() async throws -> ControlMessage {
-        guard case .control(let message)? = await messages?.next(isolation: #isolation) else { throw TransportError.closed }
-        return message
+        while true {
+            guard case .control(let message)? = await messages?.next(isolation: #isolation) else { throw TransportError.closed }
+            if case .facts = message { continue }
+            return message
+        }
     }
 
     /// The processes that this agent has started and that live.

@@ -5,9 +5,13 @@ import Glibc
 import Testing
 
 private enum NodePolicy {
+    /// Accounts are the machine's: another run of these tests may be under way.
+    static let run = String(UInt32.random(in: 0 ... .max), radix: 36)
+    static let (made, kept, sudo) = ("stint-made-\(run)", "stint-kept-\(run)", "stint-sudo-\(run)")
+
     static let rules = [
         "capabilities": #"["shell", "exec", "exec:tail-log", "exec:answer"]"#,
-        "runAs": Programs.isRoot ? #"["root", "nobody", "stint-made", "stint-kept"]"# : "[\"\(Programs.user)\"]",
+        "runAs": Programs.isRoot ? "[\"root\", \"nobody\", \"\(made)\", \"\(kept)\"]" : "[\"\(Programs.user)\"]",
     ]
 
     static let policy = """
@@ -123,35 +127,35 @@ struct NodeSettingsTests {
     @Test(.enabled(if: Programs.isRoot, "accounts take root"))
     func `an account is there for the grant and gone after it, with all that runs in it`() async throws {
         let here = try Installation.here
-        let grant = try await here.grant(for: "10m", runAs: "stint-made")
-        #expect(getpwnam("stint-made") == nil)
-        #expect(try await here.exec("sh", "-c", "id -un; cd; pwd; touch mine").text == "stint-made\n/home/stint-made\n")
-        #expect(getpwnam("stint-made") != nil && access("/home/stint-made/mine", F_OK) == 0)
+        let grant = try await here.grant(for: "10m", runAs: NodePolicy.made)
+        #expect(getpwnam(NodePolicy.made) == nil)
+        #expect(try await here.exec("sh", "-c", "id -un; cd; pwd; touch mine").text == "\(NodePolicy.made)\n/home/\(NodePolicy.made)\n")
+        #expect(getpwnam(NodePolicy.made) != nil && access("/home/\(NodePolicy.made)/mine", F_OK) == 0)
         let second = try await here.exec("sh", "-c", "ls ~; setsid -f sleep 1000")
         #expect(second.text == "mine\n", "it is there until the grant ends: \(second)")
         try await here.stint(as: "oncall", "done", grant).checked()
-        try await eventually("the end of the account") { getpwnam("stint-made") == nil }
-        #expect(access("/home/stint-made", F_OK) != 0)
+        try await eventually("the end of the account") { getpwnam(NodePolicy.made) == nil }
+        #expect(access("/home/\(NodePolicy.made)", F_OK) != 0)
     }
 
     @Test(.enabled(if: Programs.isRoot, "accounts take root"))
     func `an account whose agent was killed is removed when the agent starts`() async throws {
         let here = try Installation.here
-        let grant = try await here.grant(for: "10m", runAs: "stint-kept")
+        let grant = try await here.grant(for: "10m", runAs: NodePolicy.kept)
         try await here.exec("true").checked()
         try await here.killAgent("db-1")
         try await here.stint(as: "oncall", "done", grant).checked()
-        #expect(getpwnam("stint-kept") != nil)
+        #expect(getpwnam(NodePolicy.kept) != nil)
         try await here.startAgent("db-1")
-        try await eventually("the end of the account") { getpwnam("stint-kept") == nil }
+        try await eventually("the end of the account") { getpwnam(NodePolicy.kept) == nil }
     }
 
     @Test(.enabled(if: Programs.isRoot && access("/usr/sbin/visudo", X_OK) == 0, "the Debian package sudo is not installed"))
     func `sudo is there for the grant, says its own end, and goes with it`() async throws {
         let more = #"preferences: [{ name: "sudo", nodes: "*", account: { home: "wipe" }, sudo: ["/usr/bin/id"] }],"#
-        let setting = Installation.Setting(turn: .patient, rules: ["runAs": #"["stint-sudo"]"#], policy: more)
+        let setting = Installation.Setting(turn: .patient, rules: ["runAs": "[\"\(NodePolicy.sudo)\"]"], policy: more)
         try await Installation.with(setting) { here in
-            let grant = try await here.grant(for: "10m", runAs: "stint-sudo")
+            let grant = try await here.grant(for: "10m", runAs: NodePolicy.sudo)
             let allowed = try await here.exec("sudo", "-n", "/usr/bin/id", "-un")
             #expect(allowed.text == "root\n", "\(allowed)")
             #expect(try await here.exec("sudo", "-n", "/usr/bin/whoami").status != 0)
@@ -160,7 +164,7 @@ struct NodeSettingsTests {
             #expect(rule.contains("NOTAFTER=2") && rule.contains("NOPASSWD: /usr/bin/id"))
             try await here.stint(as: "lead", "revoke", grant).checked()
             try await eventually("the end of the rule") { access(path, F_OK) != 0 }
-            try await eventually("the end of the account") { getpwnam("stint-sudo") == nil }
+            try await eventually("the end of the account") { getpwnam(NodePolicy.sudo) == nil }
         }
     }
 

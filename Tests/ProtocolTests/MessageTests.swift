@@ -36,6 +36,7 @@ import Testing
             .open(try evidence()), .end(id, .revoked, detail: "by carl"), .receiptStored(id), .time(Timestamp(milliseconds: 5)),
             .accepted(text), .opening(text), .rejoin(id), .recorded(id, OutputOffsets(output: 7, errorOutput: UInt64(Int64.max))),
             .clientLost(id), .attach(text), .attached(text), .grantsOver([]),
+            .facts(NodeFacts()),
             .distrusts(Problem(status: 409, code: "ledger.behind", message: "No.")),
             .grantsOver([GrantOver(request: try Digest(of: [1]), reason: .revoked, until: Timestamp(milliseconds: 5))]),
         ]

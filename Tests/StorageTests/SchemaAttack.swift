@@ -236,6 +236,8 @@ struct SchemaAttack: Sendable {
         SchemaAttack("INSERT INTO ledger_tree VALUES (1, -1, zeroblob(32))", "entries that exist"),
         SchemaAttack("UPDATE ledger_tree SET hash = randomblob(32)", "never changes"),
         SchemaAttack("DELETE FROM ledger_tree", "never deleted"),
-        SchemaAttack("REPLACE INTO presence VALUES ('Web 1', 1, '', '')", anyone),
+        SchemaAttack("REPLACE INTO presence VALUES ('Web 1', 1, '', '', NULL, NULL)", anyone),
+        SchemaAttack("UPDATE presence SET facts = 'no JSON', facts_at = 1", anyone),
+        SchemaAttack("UPDATE presence SET facts = '{}', facts_at = NULL", anyone),
     ]
 }

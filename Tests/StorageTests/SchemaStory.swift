@@ -19,7 +19,7 @@ enum SchemaStory {
         ledger(1, previous: String(repeating: "0", count: 64)), ledger(2, previous: hash("1")),
         "INSERT INTO ledger_tree VALUES (1, 0, zeroblob(32))",
         hold("a", name: "case-1"), hold("b", name: "case-2"), removeHold("case-2"),
-        "INSERT INTO presence VALUES ('web-1', 1, '10.0.0.1', '1.0')",
+        "INSERT INTO presence VALUES ('web-1', 1, '10.0.0.1', '1.0', NULL, NULL)",
         "UPDATE presence SET last_seen = 2, address = '10.0.0.2'",
     ].joined(separator: ";\n")
 

@@ -94,15 +94,45 @@ struct SessionsCommand: Command {
 
 struct NodesCommand: Command {
     static let declaration = CommandDeclaration(
-        name: "nodes", group: Groups.looking, summary: "List the nodes that you may ask for")
+        name: "nodes", group: Groups.looking, summary: "List the nodes that you may ask for",
+        discussion: "System, load and memory are what each node says of itself; nothing is decided by them.",
+        parameters: [.flag("csv", help: "As comma-separated values, with more that the nodes say of themselves.")])
 
     private let setting: CommandSetting
+    private let asValues: Bool
 
-    init(_ values: ParsedValues) throws(UsageError) { setting = CommandSetting(values) }
+    init(_ values: ParsedValues) throws(UsageError) {
+        setting = CommandSetting(values)
+        asValues = values.flag("csv")
+    }
 
     func run(in console: Console) throws -> Int32 {
         let rows = try Answer(try setting.signIn().broker.get(Route.nodes)).items()
+        if asValues {
+            console.output(NodeText.values(rows))
+            return 0
+        }
         setting.show(rows, Lists.nodes(rows, now: .now()), nothing: "There is no node that you may ask for.", in: console)
+        return 0
+    }
+}
+
+struct NodeCommand: Command {
+    static let declaration = CommandDeclaration(
+        name: "node", group: Groups.looking, summary: "Show a node and what it says of itself",
+        parameters: [.positional("node", value: "NODE", completes: .nodes, help: "The node.")])
+
+    private let setting: CommandSetting
+    private let node: NodeName
+
+    init(_ values: ParsedValues) throws(UsageError) {
+        setting = CommandSetting(values)
+        node = try values.requiredParsed("node") { text throws(Refusal) in try NodeName(text) }
+    }
+
+    func run(in console: Console) throws -> Int32 {
+        let answer = Answer(try setting.signIn().broker.get("\(Route.nodes)/\(node)"))
+        setting.show(answer.json, in: console) { NodeText.words(answer, now: .now()) }
         return 0
     }
 }

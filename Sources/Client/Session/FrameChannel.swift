@@ -127,7 +127,7 @@ package final class FrameChannel {
         case .watched(_, let person, let isThere):
             if news.count < Self.maximumNews { news.append(isThere ? "\(person) looks on." : "\(person) does not look on any more.") }
         case .time, .accepted, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
-            .recorded, .distrusts, .clientLost, .attach, .attached:
+            .recorded, .facts, .distrusts, .clientLost, .attach, .attached:
             break
         }
     }

@@ -104,7 +104,7 @@ extension Operator {
         case .end(_, let reason, let detail):
             throw ClientError.nodeGaveUp(EndingWords.sentence(id, reason, detail: detail))
         case .time, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
-            .recorded, .distrusts, .watched, .clientLost, .attach, .attached:
+            .recorded, .facts, .distrusts, .watched, .clientLost, .attach, .attached:
             return nil
         }
     }

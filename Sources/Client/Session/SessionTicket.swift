@@ -92,7 +92,7 @@ package struct SessionTicket: Sendable {
         case .end(_, let reason, let detail):
             throw ClientError.nodeGaveUp(EndingWords.sentence(id, reason, detail: detail))
         case .time, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .accepted, .opening, .rejoin,
-            .recorded, .distrusts, .watched, .clientLost, .attach:
+            .recorded, .facts, .distrusts, .watched, .clientLost, .attach:
             return nil
         }
     }

@@ -83,10 +83,16 @@ enum Lists {
     static func nodes(_ rows: [Answer], now: Timestamp) -> Table {
         var table = Table([
             .init("NODE"), .init("STATE"), .init("SEEN"), .init("TAGS", isFlexible: true), .init("AGENT"),
+            .init("SYSTEM", isFlexible: true), .init("LOAD", .trailing), .init("MEMORY", .trailing),
         ])
         for row in rows {
             let tags = row.pairs("tags").map { $0.key + "=" + $0.value }.joined(separator: ",")
-            table.add([cell(row, "name"), state(row), time(row, "lastSeen", now), .init(tags), cell(row, "agentVersion")])
+            let facts = NodeText.facts(of: row)
+            table.add([
+                cell(row, "name"), state(row), time(row, "lastSeen", now), .init(tags), cell(row, "agentVersion"),
+                .init(facts?.optionalText("system") ?? ""), .init(facts.map(NodeText.load) ?? ""),
+                .init(facts.map { NodeText.bytes($0, "availableBytes") } ?? ""),
+            ])
         }
         return table
     }

@@ -87,6 +87,17 @@ final class Installation: Sendable {
             errors: try String(contentsOfFile: files + ".err", encoding: .utf8), end: end.at)
     }
 
+    /// Starts a program whose output goes to a file, and lets it run.
+    func background(
+        _ executable: String, _ arguments: [String], environment: [String: String] = [:], output: String
+    ) throws -> RunningProgram {
+        let program = try RunningProgram(
+            executable, arguments, environment: Self.environment.merging(environment) { $1 },
+            streams: .files(input: "/dev/null", output: output, errors: output + ".err"))
+        processes.withLock { $0.others.append(program) }
+        return program
+    }
+
     /// Runs `stint` as one of the people.
     func stint(
         as person: String, _ arguments: String..., input: String = "/dev/null", within limit: Duration = .seconds(60)
