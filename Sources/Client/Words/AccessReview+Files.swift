@@ -120,7 +120,7 @@ extension AccessReview {
         section{border-top:1px solid #ccc;padding:1rem 0;break-inside:avoid}dl{display:grid;grid-template-columns:6rem 1fr;gap:.15rem .8rem;margin:0}\
         dt{color:#555}dd{margin:0;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%;margin-top:.7rem;font-size:.92em}\
         th,td{text-align:left;vertical-align:top;border-bottom:1px solid #e3e3e3;padding:.3rem .6rem .3rem 0;overflow-wrap:anywhere}\
-        th{color:#555;font-weight:600}.remarks li{color:#8a2500}
+        th{color:#555;font-weight:600;white-space:nowrap}td:nth-child(-n+3){white-space:nowrap}.remarks li{color:#8a2500}
         """
 
     static func escaped(_ text: String) -> String {
