@@ -23,6 +23,9 @@ package struct AccessRequest: Sendable, Equatable {
         /// Approve without a vote, as the policy allows.
         /// `spent`: how many requests of this person were approved so this month; a fact that only the broker knows.
         case approveAutomatically(spent: Int)
+        /// Approve what breaks glass. Both are facts that only the broker knows: how many requests of this person did so this
+        /// month, and one of them whose review is overdue.
+        case breakGlass(spent: Int, overdue: RequestID?)
         case withdraw(by: PersonName)
         case lapse
         /// What the directory says now is to be looked at again: a person was disabled, the policy changed.
@@ -55,6 +58,7 @@ package struct AccessRequest: Sendable, Equatable {
         switch event {
         case .vote(let vote): return try cast(vote, in: directory, at: now)
         case .approveAutomatically(let spent): return try approveAutomatically(spent, in: directory, at: now)
+        case .breakGlass(let spent, let overdue): return try breakGlass(spent, overdue, in: directory, at: now)
         case .withdraw(let person):
             guard person == terms.person else { throw .onlyRequesterMayWithdraw(terms.id) }
             become(.withdrawn)
@@ -94,6 +98,21 @@ package struct AccessRequest: Sendable, Equatable {
         guard now < decideBefore else { throw .decisionDeadlinePassed(terms.id, decideBefore) }
         guard let allowed = rules.automaticPerMonth, votes.isEmpty else { throw .seatsNotFilled(terms.id, missing: rules.current.seats) }
         guard spent < allowed else { throw .budgetSpent(terms.entitlement, allowed) }
+        guard case .approved(let grant) = try Approval.judge(terms, votes: [], in: directory) else {
+            throw .seatsNotFilled(terms.id, missing: rules.current.seats)
+        }
+        become(.approved)
+        return .ready(grant)
+    }
+
+    private mutating func breakGlass(
+        _ spent: Int, _ overdue: RequestID?, in directory: Directory, at now: Timestamp
+    ) throws(Refusal) -> Effect {
+        let rules = try EntitlementInForce(for: terms, in: directory)
+        guard terms.isBreakGlass else { throw .seatsNotFilled(terms.id, missing: rules.current.seats) }
+        guard now < decideBefore else { throw .decisionDeadlinePassed(terms.id, decideBefore) }
+        if let overdue { throw .reviewOverdue(overdue) }
+        guard spent < rules.breakGlassPerMonth else { throw .breakGlassSpent(terms.entitlement, rules.breakGlassPerMonth) }
         guard case .approved(let grant) = try Approval.judge(terms, votes: [], in: directory) else {
             throw .seatsNotFilled(terms.id, missing: rules.current.seats)
         }

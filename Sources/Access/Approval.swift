@@ -14,7 +14,8 @@ package enum Approval: Sendable, Equatable {
     ///   entitlement is gone, or the request asks for more than the entitlement allows.
     package static func judge(_ request: RequestTerms, votes: [Vote], in directory: Directory) throws(Refusal) -> Approval {
         let rules = try EntitlementInForce(for: request, in: directory)
-        if votes.isEmpty, rules.isAutomatic {
+        // Only the requester's own signature makes a request one that needs no votes, and only where the policy has that.
+        if request.isBreakGlass || votes.isEmpty && rules.isAutomatic {
             return .approved(try terms(of: [], on: request, under: rules, in: directory))
         }
         let voters = votes.filter { rules.mayVote($0.person, on: request, in: directory) }
@@ -70,9 +71,8 @@ package struct EntitlementInForce: Sendable {
         }
         guard let person = directory.people[request.person] else { throw .personUnknown(request.person) }
         guard person.isEnabled else { throw .personDisabled(request.person) }
-        guard let frozen = frozenCharter.policy.entitlement(request.entitlement, at: request.at),
-            let current = charter.policy.entitlement(request.entitlement, at: request.at)
-        else { throw .entitlementGone(request.entitlement) }
+        let frozen = try Self.entitlement(of: request, in: frozenCharter.policy)
+        let current = try Self.entitlement(of: request, in: charter.policy)
         self.frozen = frozen
         self.current = current
         self.request = request
@@ -86,6 +86,13 @@ package struct EntitlementInForce: Sendable {
             guard rule.isFor(person) else { throw .notARequester(rule.name, rule.requesters) }
             if let refusal = rule.termsRefusal(of: ask) { throw refusal }
         }
+    }
+
+    private static func entitlement(of request: RequestTerms, in policy: Policy) throws(Refusal) -> Entitlement {
+        guard let rule = policy.entitlement(request.entitlement, at: request.at) else { throw .entitlementGone(request.entitlement) }
+        guard request.isBreakGlass else { return rule }
+        guard let broken = rule.withGlassBroken else { throw .breakGlassGone(request.entitlement) }
+        return broken
     }
 
     /// Whether both policies' entitlements mean `node`, and neither policy forbids it.
@@ -145,6 +152,7 @@ package struct EntitlementInForce: Sendable {
     /// Why `voter` may not vote on `request`, or `nil`.
     package func voteRefusal(of voter: PersonName, on request: RequestTerms, in directory: Directory) -> Refusal? {
         guard voter != request.person else { return .voterIsRequester(request.id) }
+        guard !request.isBreakGlass else { return .breakGlassHasNoVotes(request.id) }
         guard let person = directory.people[voter] else { return .personUnknown(voter) }
         guard person.isEnabled else { return .personDisabled(voter) }
         for rule in both where !rule.seats.contains(where: { $0.includes(person) }) {

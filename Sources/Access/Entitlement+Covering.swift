@@ -64,6 +64,7 @@ extension Entitlement {
             return .forbidden(rule.name, first.name)
         }
         if let refusal = termsRefusal(of: ask) { return refusal }
+        if isGlassBroken { return isReviewable(besides: ask.person.name, in: directory) ? nil : .reviewImpossible(name, reviewers) }
         guard autoApproval == nil else { return nil }
         let others = directory.people.values.filter { $0.isEnabled && $0.name != ask.person.name }
         let best = Quorum(seats: seats, voters: others.sorted { $0.name < $1.name }, requester: ask.person.name)

@@ -13,6 +13,8 @@ package struct Explanation: Sendable {
 
     /// In the order in which they would be chosen; those that cover first.
     package let attempts: [Attempt]
+    /// What may be had without anybody's consent; whether the month's count is spent or a review overdue, the broker knows.
+    package let breakingGlass: [Attempt]
 
     /// - Parameter showsAll: also tries entitlements that mean other people, which only administrators are told of.
     package init(_ ask: Entitlement.Ask, in directory: Directory, at now: Timestamp, showsAll: Bool) throws(Refusal) {
@@ -26,6 +28,9 @@ package struct Explanation: Sendable {
             showsAll || rule.requesters.contains { policy.mayMean(ask.person, by: $0) }
         }
         guard !tried.isEmpty else { throw .noEntitlement(ask.person.name) }
+        let broken = policy.withGlassBroken
+        breakingGlass = broken.entitlements.map { broken.resolve($0, at: ask.at) }.filter { showsAll || $0.isFor(ask.person) }
+            .map { Attempt(entitlement: $0, refusal: $0.refusal(of: asked, in: directory), opens: nil) }
         let covering = policy.entitlements(covering: asked, in: directory)
         let others = tried.map { policy.resolve($0, at: ask.at) }.filter { rule in !covering.contains { $0.name == rule.name } }
         attempts = (covering + others).map { rule in

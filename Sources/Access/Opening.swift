@@ -55,6 +55,18 @@ package struct Lease: Sendable, Equatable {
     package let settings: SessionSettings
     /// The argument vector of a command document; `nil` for what the opening says itself.
     package let program: [String]?
+    /// Whose consent it rests on.
+    package let consent: Consent
+}
+
+/// Whose consent a grant rests on.
+package enum Consent: String, Sendable, CaseIterable {
+    /// The votes of the people who hold the seats.
+    case people
+    /// The policy's own: automatic approval.
+    case policy
+    /// Nobody's: it is judged afterwards.
+    case breakGlass = "break-glass"
 }
 
 extension Opening {
@@ -102,7 +114,8 @@ extension Opening {
             sessionMaximum: min(rules.sessionMaximum, settings.sessionMaximum ?? rules.sessionMaximum),
             idleLimit: min(rules.idleLimit, settings.idleLimit ?? rules.idleLimit), idleCounts: rules.idleCounts,
             renewWithin: rules.lease, detachedFor: rules.detachedFor, withoutBroker: rules.withoutBroker, recording: rules.recording,
-            settings: settings, program: program)
+            settings: settings, program: program,
+            consent: request.isBreakGlass ? .breakGlass : votes.contains(where: \.approves) ? .people : .policy)
     }
 
     private static func grant(_ request: RequestTerms, _ votes: [Vote], _ directory: Directory) throws(Refusal) -> GrantTerms {

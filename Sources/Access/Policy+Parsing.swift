@@ -79,6 +79,8 @@ extension Policy {
                 try Self.check(seat.of, "\(path).seats[\(number)].of", known, reader)
             }
             try Self.check(rule.watching.by ?? [], "\(path).watching.by", known, reader)
+            try Self.check(rule.breakGlass?.requesters ?? [], "\(path).breakGlass.requesters", known, reader)
+            try Self.check(rule.breakGlass?.reviewers ?? [], "\(path).breakGlass.reviewers", known, reader)
         }
     }
 
@@ -126,6 +128,7 @@ extension Entitlement {
         isOneShot = try reader.optionalBool("oneShot") ?? false
         if let windows = try reader.optionalObject("windows") { self.windows = try Windows(windows) }
         if let watching = try reader.optionalObject("watching") { self.watching = try Watching(watching) }
+        try readBreakGlass(&reader)
         try reader.finish()
     }
 
@@ -144,6 +147,14 @@ extension Entitlement {
             throw reader.unacceptable(
                 "seats", "it demands no approval",
                 hint: "Every grant needs a second person: name at least one seat, or say `autoApproval`.")
+        }
+    }
+
+    private mutating func readBreakGlass(_ reader: inout ObjectReader) throws(JSONError) {
+        guard let given = try reader.optionalObject("breakGlass") else { return }
+        breakGlass = try BreakGlass(given, of: self)
+        guard !seats.isEmpty || breakGlass?.reviewers != nil else {
+            throw reader.unacceptable("breakGlass", "nobody could review it", hint: "Name `reviewers`, since there are no `seats`.")
         }
     }
 

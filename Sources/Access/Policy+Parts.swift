@@ -17,6 +17,25 @@ extension Windows {
     }
 }
 
+extension BreakGlass {
+    init(_ given: ObjectReader, of rule: Entitlement) throws(JSONError) {
+        var reader = given
+        self.init(
+            requesters: try reader.optionalList("requesters", maximum: 64) { text throws(Refusal) in try Principal(text) },
+            nodes: try reader.optionalUnderstood("nodes") { text throws(Refusal) in try Selector(template: text) },
+            capabilities: try reader.optionalList("capabilities", maximum: 8) { text throws(Refusal) in try Capability(text) }.map { Set($0) },
+            maximumDuration: try reader.length("maximumDuration", in: 60...Self.longest.wholeSeconds) ?? Self.longest,
+            perMonth: Int(try reader.integer("perMonth", in: 1...100)),
+            reviewWithin: try reader.length("reviewWithin", in: 60...604_800) ?? Self.reviewWithin,
+            reviewers: try reader.optionalList("reviewers", maximum: 64) { text throws(Refusal) in try Principal(text) })
+        if maximumDuration > rule.maximumDuration, given.keys.contains("maximumDuration") {
+            throw reader.unacceptable(
+                "maximumDuration", "it is more than the \(DurationText.format(rule.maximumDuration)) of the entitlement itself")
+        }
+        try reader.finish()
+    }
+}
+
 extension Watching {
     init(_ given: ObjectReader) throws(JSONError) {
         var reader = given
@@ -116,6 +135,13 @@ extension ObjectReader {
         } catch {
             throw unacceptable(key, because: error)
         }
+    }
+
+    mutating func optionalUnderstood<Value>(
+        _ key: String, _ read: (String) throws(Refusal) -> Value
+    ) throws(JSONError) -> Value? {
+        guard optionalValue(key) != nil else { return nil }
+        return try understood(key, read)
     }
 
     /// At least one element.

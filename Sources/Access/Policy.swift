@@ -99,6 +99,10 @@ package struct Entitlement: Sendable, Equatable {
     /// The grant is over when its first session is. That a session was there before is known to the broker only.
     package var isOneShot = false
     package var watching = Watching()
+    /// `nil`: without the seats there is no access.
+    package var breakGlass: BreakGlass?
+    /// This is ``withGlassBroken``, and not the entitlement as it is asked for otherwise.
+    package var isGlassBroken = false
 
     /// Requests that are approved when they are made. The count is known to the broker only; beyond it the seats decide,
     /// where there are any.
@@ -178,6 +182,8 @@ package struct Policy: Sendable, Equatable {
         resolved.seats = entitlement.seats.map { seat in Seat(count: seat.count, of: seat.of.map { resolve($0, at: time) }) }
         let watching = entitlement.watching
         resolved.watching = Watching(mode: watching.mode, by: watching.by?.map { resolve($0, at: time) })
+        resolved.breakGlass?.requesters = entitlement.breakGlass?.requesters?.map { resolve($0, at: time) }
+        resolved.breakGlass?.reviewers = entitlement.breakGlass?.reviewers?.map { resolve($0, at: time) }
         return resolved
     }
 

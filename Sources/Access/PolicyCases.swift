@@ -16,6 +16,7 @@ package struct PolicyCases: Sendable {
         let fields: [String: String]
         let at: Timestamp
         let entitlement: EntitlementName?
+        let isBreakGlass: Bool
         let approve: [PersonName]
         let deny: [PersonName]
         let activate: Timestamp?
@@ -76,11 +77,14 @@ extension PolicyCases.Case {
         let ask = Entitlement.Ask(
             person: requester, selector: selector, capabilities: capabilities, runAs: runAs, duration: duration,
             reason: reason, fields: fields, at: at)
-        let chosen = try charter.policy.choose(for: ask, wanted: entitlement, in: directory)
+        let chosen = try isBreakGlass
+            ? charter.policy.chooseForBreakGlass(ask, wanted: entitlement, in: directory)
+            : charter.policy.choose(for: ask, wanted: entitlement, in: directory)
         guard let user = runAs ?? chosen.users(for: requester).first else { throw .entitlementGone(chosen.name) }
         let terms = RequestTerms(
             id: try RequestID("000000"), person: person, entitlement: chosen.name, charterVersion: 1, selector: selector,
-            capabilities: capabilities, runAs: user, duration: duration, reason: reason, fields: fields, at: at)
+            capabilities: capabilities, runAs: user, duration: duration, reason: reason, fields: fields,
+            isBreakGlass: isBreakGlass, at: at)
         return try decide(terms, in: directory) + (under == nil ? "" : " under \(chosen.name)")
             + (ends == nil ? "" : try end(of: terms, in: directory))
     }
@@ -162,6 +166,7 @@ extension PolicyCases.Case {
         fields = try reader.table("fields")
         at = try reader.optionalUnderstood("at") { text throws(Refusal) in try DayAndTime.utc(text) } ?? Timestamp(milliseconds: 1_800_000_000_000)
         entitlement = try reader.optionalUnderstood("entitlement") { text throws(Refusal) in try EntitlementName(text) }
+        isBreakGlass = try reader.optionalBool("breakGlass") ?? false
         approve = try reader.optionalList("approve", maximum: 64) { text throws(Refusal) in try PersonName(text) } ?? []
         deny = try reader.optionalList("deny", maximum: 64) { text throws(Refusal) in try PersonName(text) } ?? []
         activate = try reader.optionalUnderstood("activate") { text throws(Refusal) in try DayAndTime.utc(text) }
@@ -173,13 +178,6 @@ extension PolicyCases.Case {
 }
 
 extension ObjectReader {
-    fileprivate mutating func optionalUnderstood<Value>(
-        _ key: String, _ read: (String) throws(Refusal) -> Value
-    ) throws(JSONError) -> Value? {
-        guard optionalValue(key) != nil else { return nil }
-        return try understood(key, read)
-    }
-
     /// Names and texts; empty where it is left out.
     fileprivate mutating func table(_ key: String) throws(JSONError) -> [String: String] {
         guard var reader = try optionalObject(key) else { return [:] }

@@ -65,6 +65,7 @@ extension Entitlement {
             ("pendingFor", DurationText.format(pendingFor)), ("activateWithin", DurationText.format(activateWithin)),
             ("lease", DurationText.format(lease)), ("detachedFor", DurationText.format(detachedFor)), ("withoutBroker", withoutBroker.rawValue),
             ("recording", recording.rawValue), ("watching", watching.description),
+            ("breakGlass", breakGlass?.description ?? ""),
         ]
     }
 }

@@ -47,6 +47,27 @@ package struct PolicyReview: Sendable {
         if requesters.isEmpty { warn(path + ".requesters", "nobody is a requester of `\(rule.name)`", hint: "Invite people into its groups.") }
         lookForNodes(of: rule, path, requesters, directory)
         lookAtSeats(of: rule, path, people, requesters)
+        lookAtBreakGlass(of: rule, path, people, directory)
+    }
+
+    private mutating func lookAtBreakGlass(of rule: Entitlement, _ path: String, _ people: [Person], _ directory: Directory) {
+        guard let broken = rule.withGlassBroken else { return }
+        let here = path + ".breakGlass"
+        let requesters = people.filter { person in broken.requesters.contains { policy.mayMean(person, by: $0) } }
+        if requesters.isEmpty { warn(here + (rule.breakGlass?.requesters == nil ? "" : ".requesters"), "nobody may break glass under `\(rule.name)`") }
+        if rule.breakGlass?.nodes != nil { lookForNodes(of: broken, here, requesters, directory) }
+        let stuck = requesters.filter { person in
+            !people.contains { other in other.name != person.name && broken.reviewers.contains { policy.mayMean(other, by: $0) } }
+        }
+        let place = here + (rule.breakGlass?.reviewers == nil ? "" : ".reviewers")
+        if !requesters.isEmpty, stuck.count == requesters.count {
+            add(
+                place, "nobody could review it: besides who breaks the glass there is none of "
+                    + broken.reviewers.map(\.description).joined(separator: ", "),
+                hint: "Invite people into those groups, or name other `reviewers`.", isError: true)
+        } else if !stuck.isEmpty {
+            warn(place, "nobody could review what \(stuck.map(\.name.text).joined(separator: ", ")) does, so it is refused to them")
+        }
     }
 
     private mutating func lookForNodes(of rule: Entitlement, _ path: String, _ requesters: [Person], _ directory: Directory) {

@@ -52,6 +52,18 @@ extension Refusal {
         case .budgetSpent(let name, let count): "You have used the \(count) automatic approvals of `\(name)` for this month."
         case .grantUsed(let id): "Grant \(id) is good for one session, and that was opened before."
         case .tooManyNodes(let count): "\(count) nodes are more than one vote may name (\(Vote.maximumNodes))."
+        case .noBreakGlass(let name): "The policy has no break-glass rule for `\(name)`."
+        case .breakGlassGone(let name): "The policy no longer lets anybody break glass under entitlement `\(name)`."
+        case .reviewImpossible(let name, let principals):
+            "Nobody could judge this afterwards: entitlement `\(name)` needs another person of \(principals.map(\.description).joined(separator: ", "))."
+        case .breakGlassSpent(let name, let count): "You have broken glass under `\(name)` \(count) times this month, and may not again."
+        case .reviewOverdue(let id): "The review of \(id), when you broke glass before, is overdue."
+        case .breakGlassHasNoVotes(let id): "Request \(id) broke glass: it is not voted on, it is reviewed."
+        case .nothingToReview(let id): "Request \(id) was agreed to in the ordinary way: it needs no review."
+        case .reviewerIsRequester(let id): "You made request \(id), so you cannot review it."
+        case .reviewerNotMeant(let id, let principals):
+            "The review of \(id) is for \(principals.isEmpty ? "nobody any more" : principals.map(\.description).joined(separator: ", "))."
+        case .alreadyReviewed(let id, let person): "Request \(id) has been reviewed\(person.map { " by `\($0)`" } ?? "")."
         case .watchingOff(let name): "Entitlement `\(name)` lets nobody look on at its sessions."
         case .mayNotWatch(let name, let principals):
             "Only \(principals.map(\.description).joined(separator: ", ")) may look on at sessions under entitlement `\(name)`."
@@ -115,6 +127,12 @@ extension Refusal {
         case .runAsNotAllowed(_, _, let allowed): "Allowed: \(allowed.map(\.text).joined(separator: ", "))."
         case .quorumImpossible: "An administrator must invite people into those groups, or change the policy."
         case .tooManyNodes: "Narrow it with --on."
+        case .noBreakGlass: "Ask with `stint request`; `stint why` tells who may agree."
+        case .breakGlassGone, .breakGlassHasNoVotes: "`stint show` tells what happened."
+        case .reviewImpossible: "An administrator must invite people into those groups, or change the policy."
+        case .breakGlassSpent: "Ask with `stint request`, or wait for the next month."
+        case .reviewOverdue(let id): "Ask another person to run `stint review \(id)`; then you may again."
+        case .reviewerIsRequester: "Ask another person to review it."
         case .watchingOff: "Its recording can be read when the session is over."
         case .mayNotWatch: "Ask an administrator to put you into such a group."
         case .requestResolved: "`stint show` tells what happened; ask anew if you still need it."
@@ -128,7 +146,7 @@ extension Refusal {
         case .fieldMalformed, .fieldUnknown, .durationTooShort, .idMalformed, .tooManyTags, .charterUnknown, .personUnknown, .notAnAdministrator,
             .entitlementUnknown, .entitlementGone, .capabilityNotAllowed, .requestDenied, .voterHoldsNoSeat, .alreadyVoted,
             .noCommonNode, .onlyRequesterMayWithdraw, .notTheHolder, .nodeNotInGrant, .grantAlreadyActive, .sessionOver,
-            .sessionNotOpen, .mayNotEnd, .notYetDue:
+            .sessionNotOpen, .mayNotEnd, .notYetDue, .nothingToReview, .reviewerNotMeant, .alreadyReviewed:
             nil
         }
     }

@@ -52,6 +52,13 @@ package enum Refusal: Error, Sendable, Equatable {
     /// Known to the broker only: a session of this one-shot grant was there before.
     case grantUsed(GrantID)
     case tooManyNodes(Int)
+    case noBreakGlass(PersonName)
+    case breakGlassGone(EntitlementName)
+    case reviewImpossible(EntitlementName, [Principal])
+    /// Known to the broker only.
+    case breakGlassSpent(EntitlementName, Int)
+    /// Known to the broker only.
+    case reviewOverdue(RequestID)
     case watchingOff(EntitlementName)
     case mayNotWatch(EntitlementName, [Principal])
 
@@ -67,6 +74,13 @@ package enum Refusal: Error, Sendable, Equatable {
     case voteWidensNodes(RequestID, NodeName)
     case noCommonNode(RequestID)
     case onlyRequesterMayWithdraw(RequestID)
+    case breakGlassHasNoVotes(RequestID)
+
+    // A review
+    case nothingToReview(RequestID)
+    case reviewerIsRequester(RequestID)
+    case reviewerNotMeant(RequestID, [Principal])
+    case alreadyReviewed(RequestID, by: PersonName?)
 
     // A grant and its sessions
     case notTheHolder(GrantID)
@@ -127,6 +141,16 @@ extension Refusal: Explainable {
         case .budgetSpent: "policy.budget-spent"
         case .grantUsed: "grant.used"
         case .tooManyNodes: "vote.too-many-nodes"
+        case .noBreakGlass: "policy.no-break-glass"
+        case .breakGlassGone: "policy.break-glass-gone"
+        case .reviewImpossible: "policy.review-impossible"
+        case .breakGlassSpent: "policy.break-glass-spent"
+        case .reviewOverdue: "review.overdue"
+        case .breakGlassHasNoVotes: "vote.break-glass"
+        case .nothingToReview: "review.not-needed"
+        case .reviewerIsRequester: "review.reviewer-is-requester"
+        case .reviewerNotMeant: "review.not-yours"
+        case .alreadyReviewed: "review.already-judged"
         case .watchingOff: "watch.off"
         case .mayNotWatch: "watch.not-allowed"
         case .requestResolved: "request.already-resolved"
@@ -159,7 +183,7 @@ extension Refusal {
     /// Whether the missing fact is one that a node cannot know from evidence: the broker alone decides it.
     package var isKnownToBrokerOnly: Bool {
         switch self {
-        case .budgetSpent, .grantUsed: true
+        case .budgetSpent, .grantUsed, .breakGlassSpent, .reviewOverdue: true
         default: false
         }
     }

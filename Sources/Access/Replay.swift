@@ -28,11 +28,12 @@ package struct Replay: Sendable {
                 person: person, selector: terms.selector, capabilities: terms.capabilities, runAs: terms.runAs,
                 duration: terms.duration, reason: terms.reason, fields: terms.fields, at: terms.at)
             let wanted = policy.entitlement(terms.entitlement) == nil ? nil : terms.entitlement
-            let chosen = try policy.choose(for: ask, wanted: wanted, in: world)
+            let chosen = try terms.isBreakGlass
+                ? policy.chooseForBreakGlass(ask, wanted: wanted, in: world) : policy.choose(for: ask, wanted: wanted, in: world)
             let asked = RequestTerms(
                 id: terms.id, person: terms.person, entitlement: chosen.name, charterVersion: 1, selector: terms.selector,
                 capabilities: terms.capabilities, runAs: terms.runAs, duration: terms.duration, reason: terms.reason,
-                fields: terms.fields, at: terms.at)
+                fields: terms.fields, isBreakGlass: terms.isBreakGlass, at: terms.at)
             switch try Approval.judge(asked, votes: votes, in: world) {
             case .pending(let missing):
                 return Outcome(word: "pending", detail: "missing " + missing.map(\.description).joined(separator: " and "))

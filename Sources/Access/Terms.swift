@@ -13,12 +13,14 @@ package struct RequestTerms: Sendable, Equatable {
     package let duration: Duration
     package let reason: String
     package let fields: [String: String]
+    /// Asked for without anybody's consent, under the entitlement's break-glass rule.
+    package let isBreakGlass: Bool
     package let at: Timestamp
 
     package init(
         id: RequestID, person: PersonName, entitlement: EntitlementName, charterVersion: Int64, selector: Selector,
         capabilities: Set<Capability>, runAs: RunAsName, duration: Duration, reason: String, fields: [String: String] = [:],
-        at: Timestamp
+        isBreakGlass: Bool = false, at: Timestamp
     ) {
         self.id = id
         self.person = person
@@ -30,6 +32,7 @@ package struct RequestTerms: Sendable, Equatable {
         self.duration = duration
         self.reason = reason
         self.fields = fields
+        self.isBreakGlass = isBreakGlass
         self.at = at
     }
 }
