@@ -10,6 +10,8 @@ extension GrantEvidence {
         package let request: RequestID
         /// What was agreed to; `nil` where the seats were never filled.
         package let terms: GrantTerms?
+        /// Whose consent it rests on; `nil` without a grant.
+        package let consent: Consent?
         package let leases: [SessionID: Lease]
     }
 
@@ -23,12 +25,13 @@ extension GrantEvidence {
             try checkAllSignatures()
             try checkLedger(rolls.last)
             try checkAsking(rolls)
+            try checkReview(rolls)
             let terms = try judge(rolls)
             guard activation == nil || terms != nil else { throw EvidenceError.doesNotBelong(type: "activation", to: "request") }
             var leases: [SessionID: Lease] = [:]
             for session in sessions { leases[session.opening.id] = try check(session, rolls) }
             try checkMentions()
-            return Finding(request: request.id, terms: terms, leases: leases)
+            return Finding(request: request.id, terms: terms, consent: terms.map { _ in consent }, leases: leases)
         } catch {
             throw EvidenceError(error)
         }
@@ -37,6 +40,7 @@ extension GrantEvidence {
     private var statements: [SignedText] {
         var all = roll + [request.source, head.source] + votes.map(\.source) + endings.map(\.source)
         if let activation { all.append(activation.source) }
+        if let review { all.append(review.source) }
         for session in sessions {
             all.append(session.opening.source)
             if let acceptance = session.acceptance { all.append(acceptance.source) }
@@ -90,6 +94,24 @@ extension GrantEvidence {
             }
             try rolls.check(ending, by: ending.value.person, ending.value.root)
         }
+    }
+
+    private var consent: Consent {
+        request.value.isBreakGlass ? .breakGlass : votes.contains(where: \.value.vote.approves) ? .people : .policy
+    }
+
+    /// Another person judged it, who was meant to, by the roll that this person knew.
+    private func checkReview(_ rolls: RollHistory) throws {
+        if request.value.isBreakGlass { try checkMention("review.due", request.id.description, request.digest) }
+        guard let review else { return }
+        let value = review.value
+        guard value.request == request.digest else {
+            throw EvidenceError.doesNotBelong(type: ReviewStatement.type, to: "request")
+        }
+        try rolls.check(review, by: value.person, value.root, at: value.rollNumber)
+        let directory = try rolls.roll(at: value.rollNumber).directory
+        if let refusal = Review.refusal(of: value.person, on: request.terms, in: directory) { throw refusal }
+        try checkMention("review." + (value.verdict == .accepted ? "accepted" : "flagged"), request.id.description, review.digest)
     }
 
     /// By the roll that the last voter knew.

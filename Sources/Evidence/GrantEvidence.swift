@@ -28,6 +28,8 @@ package struct GrantEvidence: Sendable, Equatable {
     package let roll: [SignedText]
     package let request: Signed<RequestStatement>
     package let votes: [Signed<VoteStatement>]
+    /// Of a request that broke glass, once somebody has judged it.
+    package let review: Signed<ReviewStatement>?
     package let activation: Signed<ActivationStatement>?
     package let endings: [Signed<EndingStatement>]
     package let sessions: [SessionPart]
@@ -40,12 +42,13 @@ package struct GrantEvidence: Sendable, Equatable {
 
     package init(
         roll: [SignedText], request: Signed<RequestStatement>, votes: [Signed<VoteStatement>],
-        activation: Signed<ActivationStatement>?, endings: [Signed<EndingStatement>], sessions: [SessionPart],
+        review: Signed<ReviewStatement>? = nil, activation: Signed<ActivationStatement>?, endings: [Signed<EndingStatement>], sessions: [SessionPart],
         entries: [ProvenEntry], head: Signed<LedgerHeadStatement>
     ) {
         self.roll = roll
         self.request = request
         self.votes = votes
+        self.review = review
         self.activation = activation
         self.endings = endings
         self.sessions = sessions
@@ -56,7 +59,7 @@ package struct GrantEvidence: Sendable, Equatable {
     package var json: JSONValue {
         .object([
             "format": .string(Self.format), "roll": .array(roll.map(\.json)), "request": request.source.json,
-            "votes": .array(votes.map(\.source.json)), "activation": activation?.source.json ?? .null,
+            "votes": .array(votes.map(\.source.json)), "review": review?.source.json ?? .null, "activation": activation?.source.json ?? .null,
             "endings": .array(endings.map(\.source.json)), "sessions": .array(sessions.map(\.json)),
             "ledger": .array(entries.map(\.json)), "head": head.source.json,
         ])
@@ -86,6 +89,7 @@ package struct GrantEvidence: Sendable, Equatable {
             roll = try reader.array("roll", maximum: 1_000_000).map { try SignedText($0) }
             request = try Signed(SignedText(try reader.value("request")))
             votes = try reader.array("votes", maximum: OpeningEvidence.maximumVotes).map { try Signed(SignedText($0)) }
+            review = try Self.optional(try reader.value("review"))
             activation = try Self.optional(try reader.value("activation"))
             endings = try reader.array("endings", maximum: 10_000).map { try Signed(SignedText($0)) }
             sessions = try reader.array("sessions", maximum: 100_000).map { try SessionPart($0) }

@@ -20,6 +20,8 @@ package struct RequestStatement: Statement {
     package let reason: String
     /// What the entitlement wants stated beside the reason.
     package let fieldValues: [String: String]
+    /// Asked for without anybody's consent. Nobody but the requester can say so.
+    package let isBreakGlass: Bool
     /// The end of the roll that the requester's client knew.
     package let rollNumber: Int64
     package let nonce: String
@@ -28,7 +30,7 @@ package struct RequestStatement: Statement {
     package init(
         root: Digest, person: PersonName, entitlement: EntitlementName, charterVersion: Int64, selector: Selector,
         capabilities: Set<Capability>, runAs: RunAsName, duration: Duration, reason: String, fieldValues: [String: String] = [:],
-        rollNumber: Int64, nonce: String, at: Timestamp
+        isBreakGlass: Bool = false, rollNumber: Int64, nonce: String, at: Timestamp
     ) {
         self.root = root
         self.person = person
@@ -40,6 +42,7 @@ package struct RequestStatement: Statement {
         self.duration = duration
         self.reason = reason
         self.fieldValues = fieldValues
+        self.isBreakGlass = isBreakGlass
         self.rollNumber = rollNumber
         self.nonce = nonce
         self.at = at
@@ -52,7 +55,7 @@ package struct RequestStatement: Statement {
             "capabilities": .array(capabilities.sorted().map { .string($0.rawValue) }), "runAs": .string(runAs.text),
             "duration": .seconds(duration), "reason": .string(reason),
             "fields": .keyedStrings(fieldValues.map { ($0.key, $0.value) }), "roll": .integer(rollNumber),
-            "nonce": .string(nonce), "at": .time(at),
+            "breakGlass": .bool(isBreakGlass), "nonce": .string(nonce), "at": .time(at),
         ]
     }
 
@@ -77,6 +80,7 @@ package struct RequestStatement: Statement {
             try reader.keyedStrings("fields", maximum: ReasonField.maximumCount).map { ($0.key, $0.value) },
             uniquingKeysWith: { first, _ in first })
         try ReasonField.check(fieldValues)
+        isBreakGlass = try reader.bool("breakGlass")
         rollNumber = try reader.integer("roll", in: 1...1_000_000_000)
         nonce = try reader.nonce()
         at = try reader.timestamp("at")
@@ -90,7 +94,7 @@ extension Signed<RequestStatement> {
         RequestTerms(
             id: id, person: value.person, entitlement: value.entitlement, charterVersion: value.charterVersion,
             selector: value.selector, capabilities: value.capabilities, runAs: value.runAs, duration: value.duration,
-            reason: value.reason, fields: value.fieldValues, at: value.at)
+            reason: value.reason, fields: value.fieldValues, isBreakGlass: value.isBreakGlass, at: value.at)
     }
 }
 

@@ -59,13 +59,14 @@ extension Connection {
         try run(
             """
             INSERT INTO request (id, digest, person, state, version, statement, signatures, entitlement, charter,
-                                 created_at, decide_before)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                                 created_at, decide_before, break_glass)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
             """,
             .text(request.terms.id.description), .text(statement.digest.hex), .text(request.terms.person.text),
             .text(request.state.rawValue), .integer(request.version), .text(statement.source.text),
             .text(statement.source.signaturesJSON.text), .text(request.terms.entitlement.text),
-            .integer(request.terms.charterVersion), .integer(now.milliseconds), .integer(request.decideBefore.milliseconds))
+            .integer(request.terms.charterVersion), .integer(now.milliseconds), .integer(request.decideBefore.milliseconds),
+            .integer(request.terms.isBreakGlass ? 1 : 0))
     }
 
     /// Stores a transition. Of two from one version exactly one changes the row.
@@ -101,7 +102,7 @@ extension Connection {
         let row = try first(
             """
             SELECT count(*) AS n FROM request
-            WHERE person = ?1 AND created_at >= ?2 AND entitlement = ?3 AND state = 'approved'
+            WHERE person = ?1 AND created_at >= ?2 AND entitlement = ?3 AND state = 'approved' AND break_glass = 0
                 AND NOT EXISTS (SELECT 1 FROM vote WHERE vote.request = request.id)
             """, .text(person.text), .integer(since.milliseconds), .text(entitlement.text))
         return Int(try row?.integer("n") ?? 0)

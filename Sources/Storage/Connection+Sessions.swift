@@ -150,7 +150,8 @@ extension Connection {
             SELECT min(at) AS at FROM (
                 SELECT min(decide_before) AS at FROM request WHERE state = 'pending'
                 UNION ALL SELECT min(activate_before) FROM grant WHERE state = 'ready'
-                UNION ALL SELECT min(not_after) FROM grant WHERE state = 'active')
+                UNION ALL SELECT min(not_after) FROM grant WHERE state = 'active'
+                UNION ALL SELECT min(due_before) FROM review WHERE state = 'due')
             """)
         return try row?.optionalInteger("at").map { Timestamp(milliseconds: $0) }
     }

@@ -58,6 +58,7 @@ package enum Schema {
             version INTEGER NOT NULL CHECK (version > 0),
             statement TEXT NOT NULL,
             signatures TEXT NOT NULL CHECK (signatures GLOB '[[]*]'),
+            break_glass INTEGER NOT NULL CHECK (break_glass IN (0, 1)),
             entitlement TEXT NOT NULL
                 CHECK (entitlement GLOB '[a-z0-9]*' AND entitlement NOT GLOB '*[^a-z0-9._-]*' AND length(entitlement) <= 63),
             charter INTEGER NOT NULL CHECK (charter > 0),
@@ -69,7 +70,8 @@ package enum Schema {
             CONSTRAINT as_signed CHECK (
                 instr(statement, '"type":"request"') > 0 AND instr(statement, '"person":"' || person || '"') > 0
                 AND instr(statement, '"entitlement":"' || entitlement || '"') > 0
-                AND instr(statement, '"charter":' || charter || ',') > 0),
+                AND instr(statement, '"charter":' || charter || ',') > 0
+                AND instr(statement, '"breakGlass":' || iif(break_glass, 'true', 'false')) > 0),
             CONSTRAINT decided_after_asked CHECK (decide_before > created_at),
             CONSTRAINT resolved_or_pending CHECK ((state = 'pending') = (resolved_at IS NULL)),
             CONSTRAINT approved_in_time CHECK (state <> 'approved' OR resolved_at < decide_before),
@@ -91,6 +93,7 @@ package enum Schema {
             WHERE NEW.id IS NOT OLD.id OR NEW.digest IS NOT OLD.digest OR NEW.person IS NOT OLD.person
                 OR NEW.statement IS NOT OLD.statement OR NEW.signatures IS NOT OLD.signatures
                 OR NEW.entitlement IS NOT OLD.entitlement OR NEW.charter IS NOT OLD.charter
+                OR NEW.break_glass IS NOT OLD.break_glass
                 OR NEW.created_at IS NOT OLD.created_at OR NEW.decide_before IS NOT OLD.decide_before;
             SELECT RAISE(ABORT, 'a version follows the last') WHERE NEW.version IS NOT OLD.version + 1;
         END;
@@ -114,7 +117,7 @@ package enum Schema {
 
         CREATE TRIGGER vote_insert BEFORE INSERT ON vote BEGIN
             SELECT RAISE(ABORT, 'a vote needs a pending request')
-            WHERE NOT EXISTS (SELECT 1 FROM request WHERE id = NEW.request AND state = 'pending');
+            WHERE NOT EXISTS (SELECT 1 FROM request WHERE id = NEW.request AND state = 'pending' AND break_glass = 0);
             SELECT RAISE(ABORT, 'nobody votes on their own request')
             WHERE EXISTS (SELECT 1 FROM request WHERE id = NEW.request AND person = NEW.person);
             SELECT RAISE(ABORT, 'a vote is on what was asked')
@@ -167,6 +170,9 @@ package enum Schema {
 
         CREATE TRIGGER grant_insert BEFORE INSERT ON grant BEGIN
             SELECT RAISE(ABORT, 'a grant begins ready, at version 1') WHERE NEW.state IS NOT 'ready' OR NEW.version IS NOT 1;
+            SELECT RAISE(ABORT, 'a grant that broke glass owes a review')
+            WHERE EXISTS (SELECT 1 FROM request WHERE id = NEW.request AND break_glass = 1)
+                AND NOT EXISTS (SELECT 1 FROM review WHERE request = NEW.request);
             SELECT RAISE(ABORT, 'a grant needs an approved request of its holder')
             WHERE NOT EXISTS (
                 SELECT 1 FROM request WHERE id = NEW.request AND state = 'approved' AND person = NEW.holder);
@@ -197,6 +203,65 @@ package enum Schema {
             SELECT RAISE(ABORT, 'a version follows the last') WHERE NEW.version IS NOT OLD.version + 1;
         END;
         CREATE TRIGGER grant_delete BEFORE DELETE ON grant BEGIN SELECT RAISE(ABORT, 'a grant is never deleted'); END;
+
+        -- What was done without a second person, and what another one said to it.
+        CREATE TABLE review (
+            request TEXT NOT NULL PRIMARY KEY REFERENCES request (id),
+            requester TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('due', 'overdue', 'accepted', 'flagged')),
+            version INTEGER NOT NULL CHECK (version > 0),
+            due_before INTEGER NOT NULL,
+            told TEXT NOT NULL CHECK (told GLOB '[[]*]' AND length(told) <= 1048576),
+            created_at INTEGER NOT NULL CHECK (created_at > 0),
+            reviewer TEXT CHECK (
+                reviewer GLOB '[a-z0-9]*' AND reviewer NOT GLOB '*[^a-z0-9._-]*' AND length(reviewer) <= 63),
+            digest TEXT UNIQUE CHECK (length(digest) = 64 AND digest NOT GLOB '*[^0-9a-f]*'),
+            statement TEXT,
+            signatures TEXT CHECK (signatures GLOB '[[]*]'),
+            reviewed_at INTEGER CHECK (reviewed_at > 0),
+            CONSTRAINT due_after_done CHECK (due_before > created_at),
+            CONSTRAINT plain CHECK (instr(coalesce(reviewer, '') || coalesce(statement, ''), char(0)) = 0),
+            CONSTRAINT judged CHECK (
+                (state IN ('accepted', 'flagged')) = (statement IS NOT NULL)
+                AND (statement IS NULL) = (signatures IS NULL) AND (statement IS NULL) = (digest IS NULL)
+                AND (statement IS NULL) = (reviewer IS NULL) AND (statement IS NULL) = (reviewed_at IS NULL)),
+            CONSTRAINT by_another CHECK (reviewer IS NULL OR reviewer <> requester),
+            CONSTRAINT as_signed CHECK (
+                statement IS NULL OR (instr(statement, '"type":"review"') > 0
+                    AND instr(statement, '"person":"' || reviewer || '"') > 0
+                    AND instr(statement, '"verdict":"' || iif(state = 'flagged', 'concern', state) || '"') > 0))
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX review_due ON review (due_before) WHERE state = 'due';
+        CREATE INDEX review_open ON review (due_before) WHERE state IN ('due', 'overdue');
+        CREATE INDEX review_owed ON review (requester, due_before) WHERE state IN ('due', 'overdue');
+        CREATE INDEX review_by_time ON review (created_at DESC);
+
+        CREATE TRIGGER review_insert BEFORE INSERT ON review BEGIN
+            SELECT RAISE(ABORT, 'a review begins due, at version 1') WHERE NEW.state IS NOT 'due' OR NEW.version IS NOT 1;
+            SELECT RAISE(ABORT, 'a review is of what broke glass')
+            WHERE NOT EXISTS (
+                SELECT 1 FROM request
+                WHERE id = NEW.request AND person = NEW.requester AND break_glass = 1 AND state = 'approved');
+            SELECT RAISE(ABORT, 'this review exists') WHERE EXISTS (SELECT 1 FROM review WHERE request = NEW.request);
+        END;
+        CREATE TRIGGER review_update BEFORE UPDATE ON review BEGIN
+            SELECT RAISE(ABORT, 'a review moves forward only')
+            WHERE NOT (
+                (OLD.state = 'due' AND NEW.state IN ('overdue', 'accepted', 'flagged'))
+                OR (OLD.state = 'overdue' AND NEW.state IN ('accepted', 'flagged')));
+            SELECT RAISE(ABORT, 'what is to be reviewed never changes')
+            WHERE NEW.request IS NOT OLD.request OR NEW.requester IS NOT OLD.requester OR NEW.due_before IS NOT OLD.due_before
+                OR NEW.told IS NOT OLD.told OR NEW.created_at IS NOT OLD.created_at;
+            SELECT RAISE(ABORT, 'a review is of what was asked')
+            WHERE NEW.statement IS NOT NULL
+                AND NOT EXISTS (
+                    SELECT 1 FROM request
+                    WHERE id = NEW.request AND instr(NEW.statement, '"request":"' || digest || '"') > 0);
+            SELECT RAISE(ABORT, 'this judgement exists')
+            WHERE NEW.digest IS NOT NULL AND EXISTS (SELECT 1 FROM review WHERE digest = NEW.digest);
+            SELECT RAISE(ABORT, 'a version follows the last') WHERE NEW.version IS NOT OLD.version + 1;
+        END;
+        CREATE TRIGGER review_delete BEFORE DELETE ON review BEGIN SELECT RAISE(ABORT, 'a review is never deleted'); END;
 
         CREATE TABLE ending (
             digest TEXT NOT NULL PRIMARY KEY CHECK (length(digest) = 64 AND digest NOT GLOB '*[^0-9a-f]*'),

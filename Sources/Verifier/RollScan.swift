@@ -12,6 +12,8 @@ struct RollScan {
     private var personOfKey: [String: String] = [:]
     private var nodeOfKey: [String: String] = [:]
     private var invitations: [String: SignedRow] = [:]
+    /// By version, the names of the entitlements whose policy agrees by itself.
+    private var automatic: [Int64: Set<String>] = [:]
     private var head = String(repeating: "0", count: 64)
 
     init(_ database: DatabaseReader, _ ledger: LedgerScan) throws(VerifierError) {
@@ -29,6 +31,17 @@ struct RollScan {
     func person(withKey key: String) -> String? { personOfKey[key] }
     func node(withKey key: String) -> String? { nodeOfKey[key] }
 
+    func isAutomatic(_ entitlement: String, charter: Int64) -> Bool { automatic[charter]?.contains(entitlement) ?? false }
+
+    /// What of a policy's text lets it agree by itself; nothing of it is decided here.
+    private mutating func readPolicy(_ charter: SignedRow) {
+        guard let version = charter.integer("version"), let text = charter.text("policy"),
+            let document = try? JSON5Document(parsing: Array(text.utf8), file: "policy")  // no policy, no automatic approval
+        else { return }
+        let rules = document.value["entitlements"]?.asArray ?? []
+        automatic[version] = Set(rules.filter { $0["autoApproval"] != nil }.compactMap { $0["name"]?.asString })
+    }
+
     private mutating func take(_ row: DatabaseRow, _ ledger: LedgerScan) {
         count += 1
         let place = "roll \(count)"
@@ -45,6 +58,7 @@ struct RollScan {
         findings.expect(ledger.mentions[mention] != nil, place, "the ledger does not mention it")
         let keys = entry.signers(at: place, &findings)
         if !isSignedProperly(entry, by: keys) { findings.add(place, "nobody signed it who could have") }
+        if entry.text("type") == "charter" { readPolicy(entry) }
         head = entry.digest
     }
 

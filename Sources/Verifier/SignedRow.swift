@@ -27,6 +27,7 @@ struct SignedRow {
 
     func text(_ key: String) -> String? { fields[key]?.asString }
     func integer(_ key: String) -> Int64? { fields[key]?.asInteger }
+    func bool(_ key: String) -> Bool? { fields[key]?.asBool }
     func texts(_ key: String) -> [String] { (fields[key]?.asArray ?? []).compactMap(\.asString) }
     func object(_ key: String) -> JSONValue? { fields[key].flatMap { $0 == .null ? nil : $0 } }
 

@@ -18,7 +18,7 @@ package struct Verification: Sendable {
     /// Triggers that guard what must never change; one that is gone lets others go unnoticed.
     private static let guardians = [
         "roll_insert", "roll_update", "roll_delete", "request_insert", "request_update", "request_delete", "vote_insert",
-        "vote_update", "vote_delete", "grant_insert", "grant_update", "grant_delete", "grant_settle", "ending_insert",
+        "vote_update", "vote_delete", "review_insert", "review_update", "review_delete", "grant_insert", "grant_update", "grant_delete", "grant_settle", "ending_insert",
         "ending_update", "ending_delete", "session_insert", "session_update", "session_update_ended", "session_update_opening",
         "session_delete", "ledger_insert", "ledger_update", "ledger_delete", "ledger_tree_insert", "ledger_tree_update",
         "ledger_tree_delete", "recording_insert", "recording_update", "recording_delete",

@@ -8,6 +8,8 @@ struct WorkflowScan {
     private var requests: [String: Request] = [:]
     private(set) var grants: [String: Grant] = [:]
     private var votes: Set<String> = []
+    /// Requests that broke glass, with whether there is a review of each.
+    private var reviews: Set<String> = []
     /// What somebody ended.
     private var ended: Set<String> = []
 
@@ -15,6 +17,9 @@ struct WorkflowScan {
         let statement: SignedRow
         let state: String
         let person: String
+        let isBreakGlass: Bool
+        /// The policy that the requester saw.
+        let charter: Int64
         var approvers: Set<String> = []
         var denials = 0
         /// The shortest that anybody agreed to, in seconds.
@@ -37,6 +42,7 @@ struct WorkflowScan {
         var scan = Self(ledger: ledger, roll: roll)
         try database.each("SELECT * FROM request") { scan.takeRequest($0) }
         try database.each("SELECT * FROM vote ORDER BY at") { scan.takeVote($0) }
+        try database.each("SELECT * FROM review") { scan.takeReview($0) }
         scan.checkRequests()
         try database.each("SELECT * FROM \"grant\"") { scan.takeGrant($0) }
         try scan.checkGrants(database)
@@ -83,12 +89,15 @@ struct WorkflowScan {
         for (column, key) in [("entitlement", "entitlement")] {
             findings.expect(row.text(column) == statement.text(key), place, "`\(column)` is not what was signed")
         }
+        findings.expect(
+            row.integer("break_glass") == (statement.bool("breakGlass") == true ? 1 : 0), place, "`break_glass` is not what was signed")
         findings.expect(row.integer("charter") == statement.integer("charter"), place, "`charter` is not what was signed")
         checkMention("request.created", id, statement.digest, at: row.integer("created_at"), place: place)
         let state = row.text("state") ?? ""
         if state != "pending" { checkMention("request." + state, id, "", at: row.integer("resolved_at"), place: place) }
         requests[id] = Request(
-            statement: statement, state: state, person: row.text("person") ?? "", duration: statement.integer("duration") ?? 0)
+            statement: statement, state: state, person: row.text("person") ?? "", isBreakGlass: statement.bool("breakGlass") == true,
+            charter: statement.integer("charter") ?? 0, duration: statement.integer("duration") ?? 0)
     }
 
     private mutating func takeVote(_ row: DatabaseRow) {
@@ -120,12 +129,48 @@ struct WorkflowScan {
         for (id, request) in requests {
             let place = "request \(id)"
             switch request.state {
-            case "approved": findings.expect(!request.approvers.isEmpty, place, "it is approved, and nobody agreed")
+            case "approved": checkConsent(request, id, place)
             case "denied": findings.expect(request.denials > 0, place, "it is denied, and nobody said no")
             case "pending", "withdrawn", "lapsed", "invalidated": break
             default: findings.add(place, "its state is unknown")
             }
         }
+    }
+
+    /// Somebody agreed; or it broke glass, and owes a review; or the policy that was in force then agrees by itself.
+    private mutating func checkConsent(_ request: Request, _ id: String, _ place: String) {
+        if request.isBreakGlass {
+            findings.expect(reviews.contains(id), place, "it broke glass, and there is no review of it")
+            findings.expect(request.approvers.isEmpty, place, "it broke glass, and somebody voted on it")
+        } else if request.approvers.isEmpty {
+            let isAutomatic = roll.isAutomatic(request.statement.text("entitlement") ?? "", charter: request.charter)
+            findings.expect(isAutomatic, place, "it is approved, and nobody agreed")
+        }
+    }
+
+    private mutating func takeReview(_ row: DatabaseRow) {
+        let id = row.text("request") ?? "?"
+        let place = "review \(id)"
+        guard let request = requests[id] else { return findings.add(place, "there is no request for it") }
+        reviews.insert(id)
+        findings.expect(request.isBreakGlass, place, "its request did not break glass")
+        findings.expect(row.text("requester") == request.person, place, "it names another requester")
+        checkMention("review.due", id, request.statement.digest, at: row.integer("created_at"), place: place)
+        let state = row.text("state") ?? ""
+        if state == "overdue" { checkMention("review.overdue", id, "", at: nil, place: place) }
+        guard ["accepted", "flagged"].contains(state) else {
+            return findings.expect(["due", "overdue"].contains(state), place, "its state is unknown")
+        }
+        guard let statement = SignedRow(row, "statement", "signatures", at: place, &findings) else {
+            return findings.add(place, "it is judged, and there is no statement")
+        }
+        check(statement, by: row.text("reviewer"), at: place)
+        findings.expect(statement.text("type") == "review" && row.text("digest") == statement.digest, place, "it has another digest")
+        findings.expect(statement.text("request") == request.statement.digest, place, "it is of another request")
+        findings.expect(row.text("reviewer") != request.person, place, "the reviewer is the requester")
+        findings.expect(
+            state == (statement.text("verdict") == "accepted" ? "accepted" : "flagged"), place, "the verdict is not what was signed")
+        checkMention("review." + state, id, statement.digest, at: row.integer("reviewed_at"), place: place)
     }
 
     // MARK: Grants
@@ -180,6 +225,8 @@ struct WorkflowScan {
                 findings.expect(requests[mention.subject] != nil, "request \(mention.subject)", "the ledger has it, and it is gone")
             case "grant.ready":
                 findings.expect(grants[mention.subject] != nil, "grant \(mention.subject)", "the ledger has it, and it is gone")
+            case "review.due":
+                findings.expect(reviews.contains(mention.subject), "review \(mention.subject)", "the ledger has it, and it is gone")
             case "vote.approve", "vote.deny":
                 findings.expect(votes.contains(mention.digest), "vote \(mention.subject)", "the ledger has it, and it is gone")
             default: break

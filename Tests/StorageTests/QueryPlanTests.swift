@@ -17,6 +17,8 @@ import Testing
         ("USING INDEX session_by_time", "the latest, up to a limit"),
         ("USING INDEX hold_by_time", "the latest, up to a limit"),
         ("USING INDEX hold_in_force", "holds in force, which are few"),
+        ("USING INDEX review_by_time", "the latest, up to a limit"),
+        ("INDEX review_open", "what nobody has reviewed yet"),
         ("INDEX request_due", "pending requests only"),
         ("INDEX grant_to_activate", "grants that nobody used yet"),
         ("INDEX grant_to_expire", "active grants only"),

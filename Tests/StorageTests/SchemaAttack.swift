@@ -12,7 +12,7 @@ struct SchemaAttack: Sendable {
         self.refusal = refusal
     }
 
-    static let all = roll + requests + votes + grants + activations + endings + sessions + sessionMoves + ledger + recordings + holds
+    static let all = roll + requests + votes + reviews + grants + activations + endings + sessions + sessionMoves + ledger + recordings + holds
 
     private typealias Story = SchemaStory
     private static let anyone = "CHECK constraint failed"
@@ -38,6 +38,33 @@ struct SchemaAttack: Sendable {
         SchemaAttack("DELETE FROM roll WHERE number = 2", "never deleted"),
     ]
 
+    private static let reviews = [
+        SchemaAttack(Story.review("c", state: "accepted"), "begins due"),
+        SchemaAttack(Story.review("c", version: 2), "begins due"),
+        SchemaAttack(Story.review("c", requester: "bob"), "broke glass"),
+        SchemaAttack(Story.review("6"), "broke glass"),
+        SchemaAttack(Story.review("a", verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack(Story.review("c", due: 200), "due_after_done"),
+        SchemaAttack(Story.grant("c"), "owes a review"),
+        SchemaAttack(Story.judge("a", by: "alice"), "by_another"),
+        SchemaAttack(Story.judge("a", signer: "carl"), "as_signed"),
+        SchemaAttack(Story.judge("a", verdict: "concern"), "as_signed"),
+        SchemaAttack(Story.judge("a", state: "flagged"), "as_signed"),
+        SchemaAttack(Story.judge("a", request: Story.hash("b")), "of what was asked"),
+        SchemaAttack(Story.judge("a", version: 3), "follows the last"),
+        SchemaAttack(Story.judge("b"), "forward only"),
+        SchemaAttack("UPDATE review SET state = 'accepted', version = 2 WHERE request = 'r-00000a'", "judged"),
+        SchemaAttack("UPDATE review SET state = 'overdue', version = 2, due_before = 5000 WHERE request = 'r-00000a'", "never changes"),
+        SchemaAttack("UPDATE review SET state = 'overdue', version = 2, told = '[]' WHERE request = 'r-00000a'", "never changes"),
+        SchemaAttack("UPDATE review SET state = 'due', version = 3 WHERE request = 'r-00000b'", "forward only"),
+        SchemaAttack("DELETE FROM review WHERE request = 'r-00000a'", "never deleted"),
+        SchemaAttack(
+            """
+            INSERT INTO vote VALUES ('r-00000c', 'bob', '\(Story.hash("e"))', 'approve',
+                '{"type":"vote","person":"bob","verdict":"approve","request":"\(Story.hash("c"))"}', '[]', 150)
+            """, "pending request"),
+    ]
+
     private static let requests = [
         SchemaAttack(Story.request(8, state: "approved"), "begins pending"),
         SchemaAttack(Story.request(8, version: 2), "begins pending"),
@@ -55,6 +82,8 @@ struct SchemaAttack: Sendable {
         SchemaAttack(Story.request(8, person: String(repeating: "a", count: 64)), anyone),
         SchemaAttack(Story.request(8, person: "alice' || char(0) || 'x", signer: "alice' || char(0) || 'x"), "plain"),
         SchemaAttack(Story.request(8, signer: "bob"), "as_signed"),
+        SchemaAttack(Story.request(8, breakGlass: 1), "as_signed"),
+        SchemaAttack("UPDATE request SET break_glass = 1, version = 1 + version WHERE id = 'r-000001'", "never changes"),
         SchemaAttack(Story.request(8, decideBefore: 100), "decided_after_asked"),
         SchemaAttack("UPDATE request SET state = 'approved', version = 1 + version WHERE id = 'r-000001'", "resolved_or_pending"),
         SchemaAttack("UPDATE request SET state = 'approved', version = 1 + version, resolved_at = 1000 WHERE id = 'r-000001'", "approved_in_time"),

@@ -4,7 +4,8 @@
 ///
 ///     r-000001 pending, one vote      r-000002 approved, grant ready     r-000003 approved, grant active, six sessions
 ///     r-000004 denied                 r-000005 approved, grant ended     r-000006 approved, no grant yet
-///     r-000007 approved, grant ending
+///     r-000007 approved, grant ending  r-00000a broke glass, review due, grant ready
+///     r-00000b broke glass, reviewed   r-00000c broke glass, no review yet
 enum SchemaStory {
     static let all = [
         roll(1, type: "charter"), roll(2, type: "invitation"),
@@ -15,6 +16,9 @@ enum SchemaStory {
         approved(5), grant(5), activate(5), end(5), settle(5),
         approved(6),
         approved(7), grant(7), activate(7), end(7),
+        broken("a"), review("a"), grant("a"),
+        broken("b"), review("b"), judge("b"),
+        broken("c"),
         ending("a", kind: "release", subject: "g-000005"),
         ledger(1, previous: String(repeating: "0", count: 64)), ledger(2, previous: hash("1")),
         "INSERT INTO ledger_tree VALUES (1, 0, zeroblob(32))",
@@ -34,15 +38,47 @@ enum SchemaStory {
         """
     }
 
-    static func request(
-        _ number: Int, digest: String? = nil, person: String = "alice", signer: String? = nil, state: String = "pending",
-        version: Int = 1, id: String? = nil, decideBefore: Int = 1_000, verb: String = "INSERT"
+    /// A request that broke glass, approved.
+    static func broken(_ letter: String) -> String {
+        """
+        INSERT INTO request (id, digest, person, state, version, statement, signatures, break_glass, entitlement, charter, created_at,
+            decide_before)
+        VALUES ('r-00000\(letter)', '\(hash(letter))', 'alice', 'pending', 1,
+            '{"breakGlass":true,"charter":1,"entitlement":"prod","person":"alice","type":"request"}', '[]', 1, 'prod', 1, 100, 1000);
+        UPDATE request SET state = 'approved', resolved_at = 200, version = 2 WHERE id = 'r-00000\(letter)'
+        """
+    }
+
+    static func review(
+        _ letter: String, requester: String = "alice", state: String = "due", version: Int = 1, due: Int = 900, verb: String = "INSERT"
     ) -> String {
         """
-        \(verb) INTO request (id, digest, person, state, version, statement, signatures, entitlement, charter, created_at,
+        \(verb) INTO review (request, requester, state, version, due_before, told, created_at)
+        VALUES ('r-00000\(letter)', '\(requester)', '\(state)', \(version), \(due), '["bob"]', 200)
+        """
+    }
+
+    static func judge(
+        _ letter: String, by person: String = "bob", signer: String? = nil, state: String = "accepted", verdict: String = "accepted",
+        request: String? = nil, version: Int = 2
+    ) -> String {
+        """
+        UPDATE review SET state = '\(state)', version = \(version), reviewer = '\(person)', digest = '\(hash("d" + letter))',
+            signatures = '[]', reviewed_at = 300,
+            statement = '{"person":"\(signer ?? person)","request":"\(request ?? hash(letter))","type":"review","verdict":"\(verdict)"}'
+        WHERE request = 'r-00000\(letter)'
+        """
+    }
+
+    static func request(
+        _ number: Int, digest: String? = nil, person: String = "alice", signer: String? = nil, state: String = "pending",
+        version: Int = 1, id: String? = nil, decideBefore: Int = 1_000, breakGlass: Int = 0, verb: String = "INSERT"
+    ) -> String {
+        """
+        \(verb) INTO request (id, digest, person, state, version, statement, signatures, break_glass, entitlement, charter, created_at,
             decide_before, resolved_at)
         VALUES ('\(id ?? "r-00000\(number)")', '\(digest ?? hash("\(number)"))', '\(person)', '\(state)', \(version),
-            '{"charter":1,"entitlement":"prod","person":"\(signer ?? person)","type":"request"}', '[]', 'prod', 1, 100,
+            '{"breakGlass":false,"charter":1,"entitlement":"prod","person":"\(signer ?? person)","type":"request"}', '[]', \(breakGlass), 'prod', 1, 100,
             \(decideBefore), \(state == "pending" ? "NULL" : "200"))
         """
     }
@@ -60,6 +96,13 @@ enum SchemaStory {
     static func approved(_ number: Int) -> String {
         request(number) + ";" + vote(number, by: "bob")
             + "; UPDATE request SET state = 'approved', resolved_at = 200, version = 2 WHERE id = 'r-00000\(number)'"
+    }
+
+    static func grant(_ letter: String) -> String {
+        """
+        INSERT INTO grant (id, request, holder, state, version, granted_seconds, activate_before, created_at)
+        VALUES ('g-00000\(letter)', 'r-00000\(letter)', 'alice', 'ready', 1, 60, 900, 200)
+        """
     }
 
     static func grant(

@@ -28,7 +28,8 @@ final class BrokerStory {
     private let founding: Founding
     static let policy = """
         {entitlements: [{name: "on-call", requesters: ["group:oncall"], nodes: "*", capabilities: ["shell", "exec"],
-         runAs: ["root"], seats: [{count: 1, of: ["group:approvers"]}]}]}
+         runAs: ["root"], seats: [{count: 1, of: ["group:approvers"]}], breakGlass: {perMonth: 3}},
+         {name: "look", requesters: ["group:oncall"], nodes: "*", capabilities: ["exec"], runAs: ["nobody"], autoApproval: {perMonth: 9}}]}
         """
     static let start = Timestamp(milliseconds: 1_800_000_000_000)
 
@@ -65,6 +66,10 @@ final class BrokerStory {
         try vote(.deny, on: try ask("for no good reason", oncall), lead)
         try end(.withdraw, try ask("not needed after all", oncall).id.description, oncall)
         _ = try ask("still to be decided", oncall)
+        _ = try ask("only a look at the load", oncall, under: "look")
+        try review(try ask("nobody answers the phone", oncall, breaksGlass: true), .accepted, lead)
+        try review(try ask("nobody answers, again", oncall, breaksGlass: true), .concern, lead)
+        _ = try ask("and nobody has reviewed this", oncall, breaksGlass: true)
     }
 
     // MARK: Verbs
@@ -97,14 +102,25 @@ final class BrokerStory {
         return key
     }
 
-    private func ask(_ reason: String, _ key: TestKey) throws -> Signed<RequestStatement> {
+    private func ask(_ reason: String, _ key: TestKey, under rule: String = "on-call", breaksGlass: Bool = false) throws
+        -> Signed<RequestStatement>
+    {
+        let isOnCall = rule == "on-call"
         let statement = try RequestStatement(
-            root: roll.root ?? .none, person: PersonName("oncall"), entitlement: EntitlementName("on-call"), charterVersion: 1,
-            selector: .everything, capabilities: [.shell, .exec], runAs: RunAsName(user: "root"), duration: .seconds(600),
-            reason: reason, rollNumber: roll.number, nonce: Evidence.Random.nonce(), at: Self.start
+            root: roll.root ?? .none, person: PersonName("oncall"), entitlement: EntitlementName(rule), charterVersion: 1,
+            selector: .everything, capabilities: isOnCall ? [.shell, .exec] : [.exec], runAs: RunAsName(user: isOnCall ? "root" : "nobody"),
+            duration: .seconds(600), reason: reason, isBreakGlass: breaksGlass, rollNumber: roll.number, nonce: Evidence.Random.nonce(), at: Self.start
         ).signed(with: key.signing)
         _ = try verb { try $0.ask(statement, from: key.signing.publicKey) }
         return statement
+    }
+
+    private func review(_ request: Signed<RequestStatement>, _ verdict: Review.Verdict, _ key: TestKey) throws {
+        let statement = try ReviewStatement(
+            root: roll.root ?? .none, request: request.digest, person: PersonName("lead"), verdict: verdict, text: "looked at it",
+            rollNumber: roll.number, nonce: Evidence.Random.nonce(), at: Self.start
+        ).signed(with: key.signing)
+        _ = try verb { try $0.review(statement, from: key.signing.publicKey) }
     }
 
     private func vote(_ verdict: Vote.Verdict, on request: Signed<RequestStatement>, _ key: TestKey) throws {

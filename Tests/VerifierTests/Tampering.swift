@@ -16,7 +16,11 @@ final class Tampering {
         ("roll", "number", "'roll ' || number", ["number", "digest", "type", "statement", "signatures", "at"]),
         (
             "request", "id", "'request '",
-            ["id", "digest", "person", "state", "statement", "signatures", "entitlement", "charter", "created_at"]
+            ["id", "digest", "person", "state", "statement", "signatures", "entitlement", "charter", "created_at", "break_glass"]
+        ),
+        (
+            "review", "request", "'review '",
+            ["request", "requester", "state", "created_at", "reviewer", "digest", "statement", "signatures", "reviewed_at"]
         ),
         ("vote", "request, person", "'vote '", ["request", "person", "digest", "verdict", "statement", "signatures", "at"]),
         (
