@@ -38,6 +38,11 @@ extension SessionTerms {
 
     private func remarks(on outcome: SessionProcesses.Outcome) -> [String] {
         var remarks = outcome.left.prefix(32).map { "\(PlainText.cleaned($0.command, maximum: 64)) (process \($0.pid)) is left." }
+        switch consent {
+        case .people: break
+        case .policy: remarks.append("Approved by policy: no second person agreed to this session.")
+        case .breakGlass: remarks.append("Break-glass: nobody agreed to this session beforehand; it owes a review.")
+        }
         let isRoot = opening.value.runAs.text == "root"
         // Whoever runs as the agent's user can end its processes and read its files. A name that means nobody any more is
         // nobody's.

@@ -9,7 +9,8 @@ package import Posix
 /// The environment of a session's first program.
 package enum SessionEnvironment {
     package static func variables(
-        for opening: OpeningStatement, user: User, session: SessionID, grant: GrantID, settings: SessionSettings = SessionSettings()
+        for opening: OpeningStatement, user: User, session: SessionID, grant: GrantID, settings: SessionSettings = SessionSettings(),
+        consent: Consent = .people
     ) -> [(name: String, value: String)] {
         var variables = [
             (name: "HOME", value: user.home), (name: "USER", value: user.name), (name: "LOGNAME", value: user.name),
@@ -17,6 +18,7 @@ package enum SessionEnvironment {
             (name: SessionProcesses.variable, value: session.description),
             (name: "STINT_GRANT", value: grant.description),
         ]
+        if consent == .breakGlass { variables.append((name: "STINT_BREAK_GLASS", value: "1")) }
         if let terminal = opening.terminal {
             variables.append((name: "TERM", value: isPlain(terminal.type) ? terminal.type : "dumb"))
         }

@@ -33,7 +33,8 @@ final class SessionProgram {
         let user = try User.named(opening.runAs.text)
         var request = SpawnRequest(
             executable, [],
-            environment: SessionEnvironment.variables(for: opening, user: user, session: terms.id, grant: terms.grant, settings: terms.settings))
+            environment: SessionEnvironment.variables(
+                for: opening, user: user, session: terms.id, grant: terms.grant, settings: terms.settings, consent: terms.consent))
         request.newSession = true
         let report = try Ends(readByUs: true)
         defer { report.closeTheirs() }

@@ -26,6 +26,8 @@ package struct SessionTerms: Sendable, Equatable {
     package let renewWithin: Duration?
     /// How long the session waits for a client whose connection was lost.
     package let detachedFor: Duration
+    /// Whose consent the session rests on.
+    package let consent: Consent
     package let startedAt: Timestamp
     /// How the charter wants the session set up.
     package let settings: SessionSettings
@@ -55,6 +57,7 @@ package struct SessionTerms: Sendable, Equatable {
         idleCounts = lease.idleCounts
         renewWithin = lease.withoutBroker == .lease ? lease.renewWithin : nil
         detachedFor = lease.detachedFor
+        consent = lease.consent
         self.startedAt = startedAt
         settings = lease.settings
         program = lease.program
@@ -70,7 +73,7 @@ package struct SessionTerms: Sendable, Equatable {
             "idleCounts": .string(idleCounts.rawValue),
             "renewWithin": renewWithin.map { .integer($0.wholeMilliseconds) } ?? .null,
             "detachedFor": .integer(detachedFor.wholeMilliseconds),
-            "startedAt": .integer(startedAt.milliseconds), "group": group.map { .string($0) } ?? .null,
+            "consent": .string(consent.rawValue), "startedAt": .integer(startedAt.milliseconds), "group": group.map { .string($0) } ?? .null,
             "settings": settings.json, "program": program.map { .array($0.map { .string($0) }) } ?? .null,
         ])
     }
@@ -101,6 +104,8 @@ package struct SessionTerms: Sendable, Equatable {
         default: throw EvidenceError.typeUnknown("renewWithin")
         }
         detachedFor = .milliseconds(try reader.integer("detachedFor", in: 1...Self.longest))
+        guard let consent = Consent(rawValue: try reader.string("consent", maximum: 32)) else { throw EvidenceError.typeUnknown("consent") }
+        self.consent = consent
         startedAt = Timestamp(milliseconds: try reader.integer("startedAt", in: Timestamp.validRange))
         group = try reader.value("group").asString
         var settings = try ObjectReader(try reader.value("settings"))

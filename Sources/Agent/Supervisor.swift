@@ -46,6 +46,8 @@ final class Supervisor {
     /// Bytes that may wait for the broker before we stop reading the program.
     private static let backlog = 64 * 1024
 
+    private static let banner = "BREAK-GLASS: nobody agreed to this session beforehand. It is recorded, and another person will review it."
+
     let terms: SessionTerms
     let folder: SessionFolder
     let identity: NodeIdentity
@@ -102,6 +104,7 @@ final class Supervisor {
         guard case .running = phase, let program, !program.hasBegun else { return }
         if terms.opening.value.runAs.text == "root" { watch = SystemWatch() }
         program.begin()
+        if terms.consent == .breakGlass { send(.notice(Self.banner)) }
     }
 
     /// Runs the session to its end.

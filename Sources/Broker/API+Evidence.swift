@@ -29,7 +29,7 @@ extension BrokerCore {
         let entries = try subjects.flatMap { try database.provenLedger(about: $0) }
         return GrantEvidence(
             roll: try BrokerDatabase.roll(database).entries, request: request.statement, votes: request.votes,
-            activation: try database.grant(id)?.activation, endings: try subjects.flatMap { try database.endings(about: $0) },
+            review: try database.review(of: request.id)?.statement, activation: try database.grant(id)?.activation, endings: try subjects.flatMap { try database.endings(about: $0) },
             sessions: try sessions.map { session in
                 .init(
                     opening: session.opening, acceptance: session.acceptance, receipt: session.receipt,

@@ -62,6 +62,8 @@ final class API: HTTPHandler {
         case ("POST", Route.votes, 0): try vote(call)
         case ("POST", Route.activations, 0): try activate(call)
         case ("POST", Route.endings, 0): try end(call)
+        case ("POST", Route.reviews, 0): try review(call)
+        case ("GET", Route.reviews, 0): try listReviews(call)
         case ("GET", Route.requests, 0): try listRequests(call)
         case ("GET", Route.requests, 1): try showRequest(call, try RequestID(under[0]))
         case ("GET", Route.grants, 0): try listGrants(call)
@@ -84,7 +86,7 @@ final class API: HTTPHandler {
         case ("GET", Route.watch, 0): try watch(call)
         case (_, Route.status, _), (_, Route.roll, _), (_, Route.requests, _), (_, Route.votes, _),
             (_, Route.activations, _), (_, Route.endings, _), (_, Route.grants, _), (_, Route.sessions, _),
-            (_, Route.nodes, _), (_, Route.people, _), (_, Route.ledger, _), (_, Route.search, _),
+            (_, Route.reviews, _), (_, Route.nodes, _), (_, Route.people, _), (_, Route.ledger, _), (_, Route.search, _),
             (_, Route.holds, _), (_, Route.report, _):
             throw BrokerError.wrongMethod(call.request.method)
         default: throw BrokerError.noSuchPath(call.request.path)

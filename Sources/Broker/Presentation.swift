@@ -17,6 +17,7 @@ struct Presentation {
         let terms = request.machine.terms
         let entitlement = directory.charter?.policy.entitlement(terms.entitlement, at: terms.at)
         let grant = try database.grant(request.id.sibling() as GrantID)
+        let review = terms.isBreakGlass ? try database.review(of: request.id) : nil
         return .object([
             "id": .string(request.id.description), "state": .string(request.machine.state.rawValue),
             "version": .integer(request.machine.version), "requester": .string(terms.person.text),
@@ -27,9 +28,27 @@ struct Presentation {
             "createdAt": Self.time(request.createdAt), "decideBefore": Self.time(request.machine.decideBefore),
             "resolvedAt": Self.time(request.resolvedAt),
             "seats": .array((entitlement?.seats ?? []).map(Self.seat)), "votes": .array(request.votes.map(Self.vote)),
+            "breakGlass": .bool(terms.isBreakGlass), "consent": Self.consent(request), "review": review.map(Self.review) ?? .null,
             "grant": (grant?.id.description).map { .string($0) } ?? .null,
             "nodes": .names(nodes(of: terms)), "statement": .string(request.statement.source.text),
             "signatures": request.statement.source.signaturesJSON,
+        ])
+    }
+
+    /// Whose consent it has: of people, of the policy by itself, or nobody's.
+    private static func consent(_ request: StoredRequest) -> JSONValue {
+        guard request.machine.state == .approved else { return .null }
+        let consent: Consent =
+            request.machine.terms.isBreakGlass ? .breakGlass : request.machine.votes.contains(where: \.approves) ? .people : .policy
+        return .string(consent.rawValue)
+    }
+
+    private static func review(_ review: StoredReview) -> JSONValue {
+        .object([
+            "state": .string(review.machine.state.rawValue), "dueBefore": time(review.machine.dueBefore),
+            "told": .array(review.told.map { .string($0) }),
+            "reviewer": (review.machine.reviewer?.text).map { .string($0) } ?? .null,
+            "text": (review.statement?.value.text).map { .string($0) } ?? .null, "reviewedAt": time(review.reviewedAt),
         ])
     }
 
@@ -76,7 +95,7 @@ struct Presentation {
             "endReason": (grant.machine.endReason?.rawValue).map { .string($0) } ?? .null,
             "requestDigest": .string(request.statement.digest.hex),
             "activationDigest": (grant.activation?.digest.hex).map { .string($0) } ?? .null,
-            "activation": grant.activation?.source.json ?? .null,
+            "activation": grant.activation?.source.json ?? .null, "consent": Self.consent(request),
         ])
     }
 

@@ -32,11 +32,12 @@ package struct Sweeper: Sendable {
         package var expiredGrants = 0
         package var settledGrants = 0
         package var unconfirmedSessions = 0
+        package var overdueReviews = 0
         /// The nearest deadline that is left.
         package var next: Timestamp?
 
         package var total: Int {
-            lapsedRequests + lapsedGrants + expiredGrants + settledGrants + unconfirmedSessions
+            lapsedRequests + lapsedGrants + expiredGrants + settledGrants + unconfirmedSessions + overdueReviews
         }
     }
 
@@ -64,6 +65,7 @@ extension Sweeper.Report {
         expiredGrants += other.expiredGrants
         settledGrants += other.settledGrants
         unconfirmedSessions += other.unconfirmedSessions
+        overdueReviews += other.overdueReviews
         next = other.next
     }
 }
@@ -88,6 +90,10 @@ extension Workflow {
         for var session in try database.sessionsToGiveUp(before: now - Session.silence, limit: limit) {
             try giveUp(&session)
             report.unconfirmedSessions += 1
+        }
+        for var review in try database.reviewsDue(at: now, limit: limit) where review.machine.due(at: now) != nil {
+            try fallDue(&review)
+            report.overdueReviews += 1
         }
         report.next = try database.nextDeadline()
     }

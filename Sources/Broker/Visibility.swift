@@ -20,6 +20,8 @@ struct Visibility {
         }
     }
 
+    func mayReview(_ terms: RequestTerms) -> Bool { Review.refusal(of: person.name, on: terms, in: directory) == nil }
+
     /// The requester, those who may or did vote, and administrators.
     func sees(_ request: StoredRequest) -> Bool {
         request.machine.terms.person == person.name || isAdministrator || holdsSeat(of: request.machine.terms)
@@ -28,14 +30,13 @@ struct Visibility {
 
     private func holdsSeat(of terms: RequestTerms) -> Bool {
         guard let entitlement = directory.charter?.policy.entitlement(terms.entitlement) else { return false }
-        let policy = directory.charter?.policy
-        return entitlement.seats.contains { $0.of.contains { policy?.mayMean(person, by: $0) ?? false } }
+        return entitlement.seats.contains { mayMean($0.of) } || terms.isBreakGlass && mayMean(Review.reviewers(of: terms, in: directory))
     }
 
     /// Nodes that the person may ask for, or decide about.
     func sees(_ node: Node) -> Bool {
         isAdministrator
-            || (directory.charter?.policy.entitlements ?? []).contains { rule in
+            || (directory.charter?.policy.entitlementsAndBroken ?? []).contains { rule in
                 isFor(rule) && rule.nodes.resolved(for: person).matches(node) || decides(rule, on: node)
             }
     }
@@ -44,7 +45,7 @@ struct Visibility {
 
     /// Where the nodes go by an attribute of the requester, an approver may see those of every requester there is.
     private func decides(_ rule: Entitlement, on node: Node) -> Bool {
-        guard rule.seats.contains(where: { mayMean($0.of) }) else { return false }
+        guard rule.seats.contains(where: { mayMean($0.of) }) || mayMean(rule.reviewers) else { return false }
         guard !rule.nodes.variables.isEmpty else { return rule.nodes.matches(node) }
         return directory.people.values.contains { requester in
             requester.name != person.name && rule.isFor(requester) && rule.nodes.resolved(for: requester).matches(node)

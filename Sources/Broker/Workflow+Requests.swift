@@ -21,7 +21,9 @@ extension Workflow {
         let ask = Entitlement.Ask(
             person: person, selector: terms.selector, capabilities: terms.capabilities, runAs: terms.runAs,
             duration: terms.duration, reason: terms.reason, fields: terms.fields, at: terms.at)
-        let entitlement = try charter.policy.choose(for: ask, wanted: terms.entitlement, in: directory)
+        let entitlement = try terms.isBreakGlass
+            ? charter.policy.chooseForBreakGlass(ask, wanted: terms.entitlement, in: directory)
+            : charter.policy.choose(for: ask, wanted: terms.entitlement, in: directory)
         let pending = try database.pendingRequests(of: terms.person)
         if let equal = pending.first(where: { $0.machine.terms.asksTheSame(as: terms) }) { return equal.id }
         guard pending.count < Limits.pendingRequests else { throw BrokerError.tooManyPending(pending.count) }
@@ -33,9 +35,14 @@ extension Workflow {
             [
                 "digest": .string(statement.digest.hex), "entitlement": .string(terms.entitlement.text),
                 "selector": .string(terms.selector.description), "duration": .seconds(terms.duration),
+                "breakGlass": .bool(terms.isBreakGlass),
             ])
         consequences.append(.deadlineSet)
-        if entitlement.autoApproval != nil { try approveAutomatically(terms.id, entitlement) }
+        if terms.isBreakGlass {
+            try breakGlass(terms.id)
+        } else if entitlement.autoApproval != nil {
+            try approveAutomatically(terms.id, entitlement)
+        }
         return terms.id
     }
 
@@ -77,7 +84,7 @@ extension Workflow {
         return request.id
     }
 
-    private mutating func makeGrant(_ terms: GrantTerms, of request: StoredRequest) throws {
+    mutating func makeGrant(_ terms: GrantTerms, of request: StoredRequest) throws {
         let rules = try EntitlementInForce(for: request.machine.terms, in: directory)
         let grant = Grant(
             id: request.id.sibling(), holder: request.machine.terms.person, granted: terms.duration,
@@ -201,7 +208,7 @@ extension RequestTerms {
     fileprivate func asksTheSame(as other: RequestTerms) -> Bool {
         person == other.person && entitlement == other.entitlement && selector == other.selector
             && capabilities == other.capabilities && runAs == other.runAs && duration == other.duration
-            && reason == other.reason && fields == other.fields && charterVersion == other.charterVersion
+            && reason == other.reason && fields == other.fields && isBreakGlass == other.isBreakGlass && charterVersion == other.charterVersion
     }
 }
 

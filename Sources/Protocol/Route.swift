@@ -8,6 +8,7 @@ package enum Route {
     package static let votes = "/v1/votes"
     package static let activations = "/v1/activations"
     package static let endings = "/v1/endings"
+    package static let reviews = "/v1/reviews"
     package static let grants = "/v1/grants"
     package static let sessions = "/v1/sessions"
     package static let search = "/v1/search"

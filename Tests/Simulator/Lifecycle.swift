@@ -18,6 +18,7 @@ package struct Lifecycle {
     var grants: [Int: Grant] = [:]
     var activations: [Int: Activation] = [:]
     var sessions: [Session] = []
+    var reviews: [Int: Review] = [:]
 
     private init(seed: UInt64) {
         random = SeededGenerator(seed: seed)
@@ -47,7 +48,8 @@ package struct Lifecycle {
             case 39...40: (act, outcome) = resolve("lapse", .lapse)
             case 41...43: (act, outcome) = resolve("look", .directoryChanged)
             case 44...56: (act, outcome) = activate()
-            case 57...62: (act, outcome) = endGrant()
+            case 57...60: (act, outcome) = endGrant()
+            case 61...62: (act, outcome) = review()
             case 63...79: (act, outcome) = open()
             case 80...95: (act, outcome) = moveSession()
             default:
@@ -71,8 +73,11 @@ package struct Lifecycle {
         let reason = String(repeating: "x", count: Int(random.chance(90) ? 3 : random.between(0, 2)))
         let wanted: EntitlementName? = random.chance(50) ? random.pick(facts.entitlements) : nil
         let user = random.pick(facts.users)
-        let capabilities: Set<Capability> = random.chance(90) ? [.shell] : [.shell, .exec]
+        let breaksGlass = random.chance(30)
+        let capabilities: Set<Capability> = breaksGlass && random.chance(40) ? [.exec] : random.chance(90) ? [.shell] : [.shell, .exec]
+        let (spent, hasOverdue) = (Int(random.between(0, 3)), random.chance(10))
         let act: JSONObject = [
+            "breakGlass": .bool(breaksGlass), "spent": .integer(Int64(spent)), "overdue": .bool(hasOverdue),
             "do": "ask", "person": .string(person.text), "selector": .string(selector.description), "duration": .integer(duration),
             "reason": .string(reason), "wanted": wanted.map { .string($0.text) } ?? .null, "user": .string(user.text),
             "capabilities": .array(capabilities.sorted().map { .string($0.rawValue) }),
@@ -81,14 +86,31 @@ package struct Lifecycle {
         let question = Entitlement.Ask(
             person: asker, selector: selector, capabilities: capabilities, runAs: user, duration: .seconds(duration), reason: reason)
         do {
-            let entitlement = try charter.policy.choose(for: question, wanted: wanted, in: facts.directory)
+            let entitlement = try breaksGlass
+                ? charter.policy.chooseForBreakGlass(question, wanted: wanted, in: facts.directory)
+                : charter.policy.choose(for: question, wanted: wanted, in: facts.directory)
             let number = UInt8(truncatingIfNeeded: requests.count)
             let terms = RequestTerms(
                 id: RequestID(digest: [0, 0, number, 0]), person: person, entitlement: entitlement.name,
                 charterVersion: charter.version, selector: selector, capabilities: capabilities, runAs: user,
-                duration: .seconds(duration), reason: reason, at: Self.time(now))
-            requests.append(AccessRequest(terms: terms, decideBefore: Self.time(now) + entitlement.pendingFor))
-            return (act, ["ok": true, "entitlement": .string(entitlement.name.text)])
+                duration: .seconds(duration), reason: reason, isBreakGlass: breaksGlass, at: Self.time(now))
+            var request = AccessRequest(terms: terms, decideBefore: Self.time(now) + entitlement.pendingFor)
+            guard breaksGlass else {
+                requests.append(request)
+                return (act, ["ok": true, "entitlement": .string(entitlement.name.text)])
+            }
+            let effect = try request.apply(
+                .breakGlass(spent: spent, overdue: hasOverdue ? terms.id : nil), in: facts.directory, at: Self.time(now))
+            let rules = try EntitlementInForce(for: terms, in: facts.directory)
+            let told = rules.toldOfBreakGlass(in: facts.directory)
+            requests.append(request)
+            let index = requests.count - 1
+            reviews[index] = Review(request: terms.id, requester: person, dueBefore: Self.time(now) + rules.reviewWithin)
+            guard case .ready(let granted) = effect else { return (act, Self.refused) }
+            return (act, [
+                "ok": true, "entitlement": .string(entitlement.name.text), "grant": try makeGrant(granted, index),
+                "told": .array(told.map { .string($0.text) }),
+            ])
         } catch {
             return (act, Self.refused)
         }
@@ -152,6 +174,26 @@ package struct Lifecycle {
         do {
             _ = try requests[index].apply(event, in: facts.directory, at: Self.time(now))
             return (act, ["ok": true, "state": .string(requests[index].state.rawValue)])
+        } catch {
+            return (act, Self.refused)
+        }
+    }
+
+    /// A judgement, or the time for one is over.
+    private mutating func review() -> (JSONObject, JSONObject) {
+        let index = anyRequest()
+        let person = random.pick(facts.people)
+        let (isJudged, isGood) = (random.chance(70), random.chance(50))
+        let act: JSONObject = [
+            "do": "review", "request": .integer(Int64(index)), "person": .string(person.text), "judges": .bool(isJudged),
+            "accepts": .bool(isGood),
+        ]
+        guard var review = reviews[index] else { return (act, Self.refused) }
+        do {
+            let event: Review.Event = isJudged ? .judge(isGood ? .accepted : .concern, by: person) : .fallDue
+            try review.apply(event, of: requests[index].terms, in: facts.directory, at: Self.time(now))
+            reviews[index] = review
+            return (act, ["ok": true, "state": .string(review.state.rawValue)])
         } catch {
             return (act, Self.refused)
         }

@@ -44,17 +44,26 @@ struct LifecycleFacts {
         var rules: [Entitlement] = []
         for name in entitlements where version == 1 || random.chance(95) {
             let seats = (0..<random.between(1, 2)).map { _ in Seat(count: random.chance(70) ? 1 : 2, of: somePrincipals(&random)) }
-            rules.append(
-                Entitlement(
-                    name: name, requesters: somePrincipals(&random) + [.group(groups[0])], nodes: random.pick(Array(selectors[..<4])),
-                    capabilities: random.chance(70) ? [.shell, .exec] : [.shell], runAs: (random.chance(70) ? users : [users[0]]).map(RunAsRule.user),
-                    seats: seats, maximumDuration: .seconds(random.between(60, 900)),
-                    sessionMaximum: .seconds(random.between(60, 900)), idleLimit: .seconds(random.between(60, 900)),
-                    minimumReasonLength: Int(random.between(1, 3)), denyThreshold: Int(random.between(1, 2)),
-                    pendingFor: .seconds(random.between(60, 600)), activateWithin: .seconds(random.between(60, 600)),
-                    lease: .seconds(random.between(30, 90)), withoutBroker: random.chance(50) ? .lease : .untilDeadline))
+            var rule = Entitlement(
+                name: name, requesters: somePrincipals(&random) + [.group(groups[0])], nodes: random.pick(Array(selectors[..<4])),
+                capabilities: random.chance(70) ? [.shell, .exec] : [.shell], runAs: (random.chance(70) ? users : [users[0]]).map(RunAsRule.user),
+                seats: seats, maximumDuration: .seconds(random.between(60, 900)),
+                sessionMaximum: .seconds(random.between(60, 900)), idleLimit: .seconds(random.between(60, 900)),
+                minimumReasonLength: Int(random.between(1, 3)), denyThreshold: Int(random.between(1, 2)),
+                pendingFor: .seconds(random.between(60, 600)), activateWithin: .seconds(random.between(60, 600)),
+                lease: .seconds(random.between(30, 90)), withoutBroker: random.chance(50) ? .lease : .untilDeadline)
+            if random.chance(75) { rule.breakGlass = breakGlass(&random) }
+            rules.append(rule)
         }
         return Charter(version: version, administrators: [people[0]], policy: Policy(entitlements: rules))
+    }
+
+    private func breakGlass(_ random: inout SeededGenerator) -> BreakGlass {
+        BreakGlass(
+            requesters: random.chance(50) ? somePrincipals(&random) : nil, nodes: random.chance(30) ? random.pick(selectors) : nil,
+            capabilities: random.chance(30) ? [.exec] : nil, maximumDuration: .seconds(random.between(60, 900)),
+            perMonth: Int(random.between(1, 3)), reviewWithin: .seconds(random.between(30, 300)),
+            reviewers: random.chance(50) ? somePrincipals(&random) : nil)
     }
 
     /// Changes one fact, and says which.
@@ -112,7 +121,17 @@ struct LifecycleFacts {
             "idleLimit": .integer(rule.idleLimit.wholeSeconds), "minimumReasonLength": .integer(Int64(rule.minimumReasonLength)),
             "denyThreshold": .integer(Int64(rule.denyThreshold)), "pendingFor": .integer(rule.pendingFor.wholeSeconds),
             "activateWithin": .integer(rule.activateWithin.wholeSeconds), "lease": .integer(rule.lease.wholeSeconds),
-            "withoutBroker": .string(rule.withoutBroker.rawValue),
+            "withoutBroker": .string(rule.withoutBroker.rawValue), "breakGlass": rule.breakGlass.map(json) ?? .null,
+        ])
+    }
+
+    private func json(_ rule: BreakGlass) -> JSONValue {
+        func list(_ principals: [Principal]?) -> JSONValue { principals.map { .array($0.map { .string($0.description) }) } ?? .null }
+        return .object([
+            "requesters": list(rule.requesters), "reviewers": list(rule.reviewers), "nodes": rule.nodes.map { .string($0.description) } ?? .null,
+            "capabilities": rule.capabilities.map { .array($0.sorted().map { .string($0.rawValue) }) } ?? .null,
+            "maximumDuration": .integer(rule.maximumDuration.wholeSeconds), "perMonth": .integer(Int64(rule.perMonth)),
+            "reviewWithin": .integer(rule.reviewWithin.wholeSeconds),
         ])
     }
 }

@@ -62,10 +62,23 @@ def can_fill(seats, people):
     )
 
 
+def broken(rule):
+    """What a rule gives to whoever breaks glass."""
+    demand(rule and rule["breakGlass"])
+    glass = rule["breakGlass"]
+    changes = {key: glass[key] for key in ("requesters", "nodes", "capabilities") if glass[key] is not None}
+    return {**rule, **changes, "maximumDuration": min(rule["maximumDuration"], glass["maximumDuration"])}
+
+
+def reviewers(rule):
+    named = rule["breakGlass"]["reviewers"]
+    return named if named is not None else [principal for seat in rule["seats"] for principal in seat["of"]]
+
+
 class World:
     def __init__(self, facts):
         self.facts = facts
-        self.requests, self.grants, self.sessions = [], {}, []
+        self.requests, self.grants, self.sessions, self.reviews = [], {}, [], {}
 
     def person(self, name):
         return self.facts["people"].get(name)
@@ -92,6 +105,8 @@ class World:
         charters = self.facts["charters"]
         rules = [self.entitlement(charter, request["entitlement"]) for charter in (charters[request["charter"]], charters[-1])]
         demand(all(rules))
+        if request["breakGlass"]:
+            rules = [broken(rule) for rule in rules]
         person = self.person(request["person"])
         demand(person and person["enabled"])
         for rule in rules:
@@ -105,7 +120,7 @@ class World:
     def may_vote(self, name, request, rules):
         person = self.person(name)
         return (
-            name != request["person"] and person and person["enabled"]
+            name != request["person"] and not request["breakGlass"] and person and person["enabled"]
             and all(any(includes(seat["of"], name, person) for seat in rule["seats"]) for rule in rules)
         )
 
@@ -117,27 +132,80 @@ class World:
         demand(person["enabled"])
         candidates = []
         for order, rule in enumerate(charter):
+            if step["breakGlass"]:
+                if not rule["breakGlass"]:
+                    continue
+                rule = broken(rule)
             if not includes(rule["requesters"], name, person) or not self.enabled_nodes(step["selector"], rule["nodes"]):
                 continue
             others = [(n, p) for n, p in self.facts["people"].items() if n != name and p["enabled"]]
-            if self.covers_terms(rule, step) and can_fill(rule["seats"], others):
+            if step["breakGlass"]:
+                is_possible = any(includes(reviewers(rule), n, p) for n, p in others)
+            else:
+                is_possible = can_fill(rule["seats"], others)
+            if self.covers_terms(rule, step) and is_possible:
                 seats = sum(seat["count"] for seat in rule["seats"])
                 candidates.append((-specificity(rule["nodes"]), seats, order, rule))
         if step["wanted"] is not None:
             candidates = [c for c in candidates if c[3]["name"] == step["wanted"]]
         demand(candidates)
         rule = min(candidates, key=lambda c: c[:3])[3]
-        self.requests.append({
-            "person": name, "entitlement": rule["name"], "charter": len(self.facts["charters"]) - 1,
+        request = {
+            "breakGlass": step["breakGlass"], "person": name, "entitlement": rule["name"], "charter": len(self.facts["charters"]) - 1,
             "selector": step["selector"], "capabilities": step["capabilities"], "user": step["user"],
             "duration": step["duration"], "reason": step["reason"], "at": step["now"], "state": "pending",
             "decideBefore": step["now"] + rule["pendingFor"], "votes": [],
-        })
-        return {"ok": True, "entitlement": rule["name"]}
+        }
+        if not step["breakGlass"]:
+            self.requests.append(request)
+            return {"ok": True, "entitlement": rule["name"]}
+        return self.break_glass(request, step, rule)
+
+    # Without anybody's consent
+
+    def break_glass(self, request, step, rule):
+        rules = self.rules(request)
+        demand(not step["overdue"] and step["spent"] < min(rule["breakGlass"]["perMonth"] for rule in rules))
+        terms = self.judge(request, [])
+        approved_at = terms.pop("approvedAt")
+        request["state"] = "approved"
+        number = len(self.requests)
+        self.requests.append(request)
+        self.grants[number] = {
+            "state": "ready", "holder": request["person"], "granted": terms["duration"], "reason": "",
+            "activateBefore": terms["activateBefore"], "approvedAt": approved_at, "notAfter": None,
+        }
+        self.reviews[number] = {
+            "state": "due", "dueBefore": step["now"] + min(rule["breakGlass"]["reviewWithin"] for rule in rules),
+        }
+        skipped = [p for rule in rules for p in reviewers(rule) + [p for seat in rule["seats"] for p in seat["of"]]]
+        told = sorted(
+            name for name, person in self.facts["people"].items()
+            if person["enabled"] and name != request["person"] and includes(skipped, name, person)
+        )
+        return {"ok": True, "entitlement": rule["name"], "grant": terms, "told": told}
+
+    def do_review(self, step):
+        review, request = self.reviews.get(step["request"]), self.requests[step["request"]]
+        demand(review and review["state"] in ("due", "overdue"))
+        if not step["judges"]:
+            demand(review["state"] == "due" and step["now"] >= review["dueBefore"])
+            review["state"] = "overdue"
+            return {"ok": True, "state": "overdue"}
+        person = self.person(step["person"])
+        demand(step["person"] != request["person"] and person["enabled"])
+        charters = self.facts["charters"]
+        rules = (self.entitlement(charter, request["entitlement"]) for charter in (charters[-1], charters[request["charter"]]))
+        rule = next((rule for rule in rules if rule and rule["breakGlass"]), None)
+        demand(rule and includes(reviewers(rule), step["person"], person))
+        review["state"] = "accepted" if step["accepts"] else "flagged"
+        return {"ok": True, "state": review["state"]}
 
     def judge(self, request, votes):
         """`denied`, `pending`, or the terms of the grant."""
         rules = self.rules(request)
+        if request["breakGlass"]:
+            return self.terms(request, rules, [])
         votes = [vote for vote in votes if self.may_vote(vote["person"], request, rules)]
         denials = {vote["person"] for vote in votes if not vote["approves"]}
         if len(denials) >= min(rule["denyThreshold"] for rule in rules):
@@ -146,6 +214,10 @@ class World:
         people = [(name, self.person(name)) for name in sorted({vote["person"] for vote in approvals})]
         if not all(can_fill(rule["seats"], people) for rule in rules):
             return "pending"
+        return self.terms(request, rules, approvals)
+
+    def terms(self, request, rules, approvals):
+        """The intersection of what was agreed to."""
         nodes = self.nodes_asked(request, rules).intersection(*(vote["nodes"] for vote in approvals))
         demand(nodes)
         approved_at = max([request["at"]] + [vote["now"] for vote in approvals])
