@@ -45,9 +45,10 @@ package enum ClientProgram {
         """
 
     private static let nodes: [CommandNode] = [
-        .command(RequestCommand.self), .command(RequestsCommand.self), .command(ShowCommand.self),
+        .command(RequestCommand.self), .command(BreakGlassCommand.self), .command(RequestsCommand.self), .command(ShowCommand.self),
         .command(GrantsCommand.self), .command(WithdrawCommand.self), .command(DoneCommand.self),
-        .command(ApproveCommand.self), .command(DenyCommand.self), .command(WatchRequestsCommand.self),
+        .command(ApproveCommand.self), .command(DenyCommand.self), .command(ReviewCommand.self), .command(ReviewsCommand.self),
+        .command(WatchRequestsCommand.self),
         .command(WatchCommand.self),
          .command(RevokeCommand.self), .command(EndCommand.self),
         .command(ShellCommand.self), .command(ExecCommand.self), .command(RunCommand.self), .command(AttachCommand.self),

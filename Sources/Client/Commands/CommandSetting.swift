@@ -67,7 +67,20 @@ extension ParsedValues {
         return values
     }
 
-    private static func understood<Value>(_ read: () throws(Refusal) -> Value) throws(UsageError) -> Value {
+    /// `--field NAME=VALUE`, as often as given.
+    func fields() throws(UsageError) -> [String: String] {
+        var fields: [String: String] = [:]
+        for text in many("field") {
+            guard let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")), equals > text.startIndex else {
+                throw UsageError(
+                    code: "usage.bad-value", message: "`\(text)` is not a value of `--field`.", hint: "Write NAME=VALUE.")
+            }
+            fields[String(text[..<equals])] = String(text[text.utf8.index(after: equals)...])
+        }
+        return fields
+    }
+
+    static func understood<Value>(_ read: () throws(Refusal) -> Value) throws(UsageError) -> Value {
         do throws(Refusal) {
             return try read()
         } catch {

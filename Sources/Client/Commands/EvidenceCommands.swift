@@ -98,6 +98,8 @@ struct VerifyCommand: Command {
             "verified": true, "root": .string(root.hex), "request": .string(finding.request.description),
             "requester": .string(evidence.request.value.person.text), "reason": .string(evidence.request.value.reason),
             "approvers": .names(evidence.approvers), "approved": .bool(finding.terms != nil),
+            "consent": (finding.consent?.rawValue).map { .string($0) } ?? .null,
+            "review": (evidence.review?.value.verdict.rawValue).map { .string($0) } ?? .null,
             "nodes": .names(finding.terms?.nodes ?? []), "sessions": .integer(Int64(evidence.sessions.count)),
             "entries": .integer(Int64(evidence.entries.count)), "ledger": .integer(evidence.head.value.size),
             "ledgerSignedAt": .string(evidence.head.value.at.description),
@@ -109,12 +111,28 @@ struct VerifyCommand: Command {
         let request = evidence.request.value
         fields.add("requester", "\(request.person), \(TimeText.utc(request.at))")
         fields.add("reason", request.reason)
-        fields.add("approved by", evidence.approvers.map(\.text).joined(separator: ", "))
+        fields.add("approved by", Self.approval(evidence, finding))
+        fields.add("review", Self.review(evidence))
         fields.add("nodes", finding.terms?.nodes.sorted().map(\.text).joined(separator: ", "))
         for session in evidence.sessions { fields.add(session.opening.id.description, words(session)) }
         let head = evidence.head.value
         fields.add("ledger", "\(evidence.entries.count) entries, in the \(head.size) that the broker signed at \(TimeText.utc(head.at))")
         return "\(finding.request): everything holds\n\(fields.text)"
+    }
+
+    private static func approval(_ evidence: GrantEvidence, _ finding: GrantEvidence.Finding) -> String {
+        switch finding.consent {
+        case .people: evidence.approvers.map(\.text).joined(separator: ", ")
+        case .policy: "policy: no second person agreed"
+        case .breakGlass: "nobody: the glass was broken"
+        case nil: "nobody: it is no grant"
+        }
+    }
+
+    private static func review(_ evidence: GrantEvidence) -> String? {
+        guard evidence.request.value.isBreakGlass else { return nil }
+        guard let review = evidence.review?.value else { return "not yet given" }
+        return "\(review.verdict.rawValue) by \(review.person), \(TimeText.utc(review.at)): \(review.text)"
     }
 
     private static func words(_ session: GrantEvidence.SessionPart) -> String {

@@ -49,6 +49,15 @@ struct RequestsCommand: Command {
             }
         }
         setting.show(rows, Lists.requests(rows, now: .now()), nothing: "There is no such request.", in: console)
+        if !setting.json, !isWatching { try tellOfReviews(reader, in: console) }
+    }
+
+    /// Whoever skipped somebody's consent is told of here, until a review says what of it.
+    private func tellOfReviews(_ reader: Operator, in console: Console) throws {
+        let waiting = try Answer(try reader.broker.get(Route.reviews, [("scope", "to-do")])).items()
+        guard !waiting.isEmpty else { return }
+        let who = Set(waiting.compactMap { $0.optionalText("requester") }).sorted().joined(separator: ", ")
+        console.errors("\(waiting.count) broke glass and \(waiting.count == 1 ? "waits" : "wait") for a review (\(shown(who))): `stint reviews`.\n")
     }
 }
 

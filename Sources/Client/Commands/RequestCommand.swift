@@ -46,13 +46,7 @@ struct RequestCommand: Command {
         draft.runAs = try values.parsed("as") { text throws(Refusal) in try RunAsName(user: text) }
         draft.capabilities = try values.list("capabilities") { text throws(Refusal) in try Capability(text) }.map { Set($0) }
         draft.entitlement = try values.parsed("entitlement") { text throws(Refusal) in try EntitlementName(text) }
-        for text in values.many("field") {
-            guard let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")), equals > text.startIndex else {
-                throw UsageError(
-                    code: "usage.bad-value", message: "`\(text)` is not a value of `--field`.", hint: "Write NAME=VALUE.")
-            }
-            draft.fields[String(text[..<equals])] = String(text[text.utf8.index(after: equals)...])
-        }
+        draft.fields = try values.fields()
         self.draft = draft
         waits = values.flag("wait")
         isDryRun = values.flag("dry-run")

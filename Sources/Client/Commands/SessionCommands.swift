@@ -59,14 +59,7 @@ struct ExecCommand: Command {
 
     init(_ values: ParsedValues) throws(UsageError) {
         let command = values.rest
-        guard command.count <= OpeningStatement.maximumArguments,
-            command.allSatisfy({ $0.utf8.count <= OpeningStatement.maximumArgumentLength })
-        else {
-            throw UsageError(
-                code: "usage.command-too-long",
-                message: "A command has at most \(OpeningStatement.maximumArguments) words of 32 KiB.",
-                hint: "Send what is long through the standard input.")
-        }
+        try SessionUse.check(command)
         use = try SessionUse(values, .command(command, hasTerminal: values.flag("terminal")))
     }
 
@@ -114,6 +107,18 @@ struct SessionUse {
         .init(3, "Refused, or there is no grant and no --reason to ask with."),
         .init(255, "Stint itself ended the session, or failed in it. Otherwise the remote status, 128 + N for signal N."),
     ]
+
+    /// - Throws: a usage error for a command that no statement may carry.
+    static func check(_ command: [String]) throws(UsageError) {
+        guard command.count <= OpeningStatement.maximumArguments,
+            command.allSatisfy({ $0.utf8.count <= OpeningStatement.maximumArgumentLength })
+        else {
+            throw UsageError(
+                code: "usage.command-too-long",
+                message: "A command has at most \(OpeningStatement.maximumArguments) words of 32 KiB.",
+                hint: "Send what is long through the standard input.")
+        }
+    }
 
     static let grantOption = Parameter.option(
         "grant", value: "ID", completes: .grants, help: "Use exactly this grant of yours, or the one of this request.")
@@ -186,15 +191,18 @@ struct SessionUse {
     /// the node.
     private func plan(by policy: Policy?) throws(Refusal) -> SessionPlan {
         switch work {
-        case .shell: return plan([], hasTerminal: true)
-        case .command(let words, let hasTerminal): return plan(words, hasTerminal: hasTerminal)
+        case .shell: return .here(use, command: [], hasTerminal: true)
+        case .command(let words, let hasTerminal): return .here(use, command: words, hasTerminal: hasTerminal)
         case .document(let name, let values):
             guard let document = policy?.document(name) else { throw .document(.unknown(name)) }
-            return plan(try document.opening(with: values), hasTerminal: document.isInteractive)
+            return .here(use, command: try document.opening(with: values), hasTerminal: document.isInteractive)
         }
     }
+}
 
-    private func plan(_ command: [String], hasTerminal: Bool) -> SessionPlan {
+extension SessionPlan {
+    /// With the terminal and the language that this process has.
+    static func here(_ use: GrantUse, command: [String], hasTerminal: Bool) -> SessionPlan {
         var terminal: OpeningStatement.Terminal?
         if hasTerminal {
             let size = SessionClient.windowSize() ?? .usual

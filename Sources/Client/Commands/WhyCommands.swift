@@ -5,6 +5,7 @@
 import Access
 import CommandLineKit
 import Evidence
+import Protocol
 import StrictJSON
 
 struct WhyCommand: Command {
@@ -49,9 +50,18 @@ struct WhyCommand: Command {
             reason: "", at: now)
         let explanation = try Explanation(
             ask, in: user.directory, at: now, showsAll: user.directory.isAdministrator(user.identity.person))
-        let text = ExplanationText(explanation, subject.name, user.directory, now)
+        let text = ExplanationText(explanation, subject.name, user.directory, now, overdue: try overdue(user, subject, now))
         setting.show(text.json, in: console) { text.words(selector, capability) }
         return explanation.covering.isEmpty ? 3 : 0
+    }
+
+    /// What of the own reviews keeps one from breaking glass: known to the broker only.
+    private func overdue(_ user: Operator, _ subject: Person, _ now: Timestamp) throws -> [String] {
+        guard subject.name == user.identity.person else { return [] }
+        return try Answer(try user.broker.get(Route.reviews, [("scope", "mine")])).items().compactMap { row in
+            guard let due = row.json["review"].map(Answer.init)?.time("dueBefore"), now >= due else { return nil }
+            return row.optionalText("id")
+        }
     }
 
     private func subject(_ user: Operator) throws -> Person {
@@ -69,8 +79,12 @@ private struct ExplanationText {
     private let person: PersonName
     private let directory: Directory
     private let now: Timestamp
+    private let overdue: [String]
 
-    init(_ explanation: Explanation, _ person: PersonName, _ directory: Directory, _ now: Timestamp) {
+    init(
+        _ explanation: Explanation, _ person: PersonName, _ directory: Directory, _ now: Timestamp, overdue: [String]
+    ) {
+        self.overdue = overdue
         self.explanation = explanation
         self.person = person
         self.directory = directory
@@ -94,12 +108,36 @@ private struct ExplanationText {
                 fields.add("cut off", words(of: attempt.entitlement))
             }
             return "\(attempt.entitlement.name)\n\(fields.text)"
-        }.joined()
+        }.joined() + explanation.breakingGlass.map(breakingGlass).joined()
+    }
+
+    private func breakingGlass(_ attempt: Explanation.Attempt) -> String {
+        var fields = FieldList()
+        if let refusal = attempt.refusal {
+            fields.add("no", refusal.message)
+            fields.add("change", refusal.hint)
+        } else {
+            fields.add(overdue.isEmpty ? "yes" : "not now", overdue.isEmpty
+                ? "at once, without anybody's consent (`stint break-glass`)"
+                : "the review of \(shown(overdue.joined(separator: ", "))) is overdue; the broker decides this")
+            fields.add("change", overdue.first.map { "Ask another person to run `stint review \(shown($0))`." })
+            fields.add("rule", attempt.entitlement.breakGlass?.description)
+        }
+        return "\(attempt.entitlement.name), breaking glass\n\(fields.text)"
     }
 
     var json: JSONValue {
         .object([
             "person": .string(person.text), "covered": .bool(!explanation.covering.isEmpty),
+            "breakGlass": .array(
+                explanation.breakingGlass.map { attempt in
+                    .object([
+                        "entitlement": .string(attempt.entitlement.name.text),
+                        "covers": .bool(attempt.refusal == nil), "code": (attempt.refusal?.code).map { .string($0) } ?? .null,
+                        "message": (attempt.refusal?.message).map { .string($0) } ?? .null,
+                        "overdue": .array(overdue.map { .string($0) }),
+                    ])
+                }),
             "attempts": .array(
                 explanation.attempts.map { attempt in
                     .object([

@@ -15,6 +15,8 @@ package struct RequestDraft: Sendable, Equatable {
     package var capabilities: Set<Capability>?
     package var entitlement: EntitlementName?
     package var fields: [String: String] = [:]
+    /// Without anybody's consent, under the entitlement's break-glass rule.
+    package var isBreakGlass = false
 
     package init(
         selector: Selector, reason: String, duration: Duration? = nil, runAs: RunAsName? = nil,
@@ -62,20 +64,23 @@ package struct RequestDraft: Sendable, Equatable {
     private func choose(for person: Person, _ policy: Policy, in directory: Directory, at now: Timestamp) throws(Refusal)
         -> Entitlement
     {
-        let least = { (capabilities: Set<Capability>) in
-            Entitlement.Ask(
+        let choose = { (capabilities: Set<Capability>) throws(Refusal) -> Entitlement in
+            let least = Entitlement.Ask(
                 person: person, selector: self.selector, capabilities: capabilities, runAs: self.runAs,
                 duration: self.duration ?? .seconds(1), reason: self.reason, fields: self.fields, at: now)
+            return self.isBreakGlass
+                ? try policy.chooseForBreakGlass(least, wanted: self.entitlement, in: directory)
+                : try policy.choose(for: least, wanted: self.entitlement, in: directory)
         }
-        if let capabilities { return try policy.choose(for: least(capabilities), wanted: entitlement, in: directory) }
+        if let capabilities { return try choose(capabilities) }
         for capability in [.shell, .exec] + policy.documents.map({ Capability.document($0.name) }) {
             do throws(Refusal) {
-                return try policy.choose(for: least([capability]), wanted: entitlement, in: directory)
+                return try choose([capability])
             } catch .capabilityNotAllowed {
                 continue
             }
         }
-        return try policy.choose(for: least([.shell]), wanted: entitlement, in: directory)
+        return try choose([.shell])
     }
 
     private static func isPossible(_ capability: Capability) -> Bool {
@@ -112,7 +117,7 @@ extension Operator {
             root: identity.root, person: identity.person, entitlement: complete.entitlement.name,
             charterVersion: complete.charterVersion, selector: complete.selector, capabilities: complete.capabilities,
             runAs: complete.runAs, duration: complete.duration, reason: complete.reason, fieldValues: complete.fields,
-            rollNumber: roll.number, nonce: try Evidence.Random.nonce(), at: .now())
+            isBreakGlass: draft.isBreakGlass, rollNumber: roll.number, nonce: try Evidence.Random.nonce(), at: .now())
         let signed = try statement.signed(with: key.signing)
         let answer = try ask(signed)
         return (complete, answer)

@@ -2,6 +2,7 @@
 
 import Access
 import CommandLineKit
+import StrictJSON
 
 /// Lists for people.
 enum Lists {
@@ -43,6 +44,22 @@ enum Lists {
         return shown(
             "\(id): \(row.optionalText("requester") ?? "?") asks for \(nodes) as \(row.optionalText("runAs") ?? "?") for "
                 + "\(ObjectText.seconds(row, "duration") ?? "?"): “\(row.optionalText("reason") ?? "")”. Decide: stint approve \(id)")
+    }
+
+    static func reviews(_ rows: [Answer], now: Timestamp) -> Table {
+        var table = Table([
+            .init("ID"), .init("REVIEW"), .init("WHO"), .init("ON", isFlexible: true), .init("AS"), .init("FOR"), .init("DUE"),
+            .init("BY"), .init("REASON", isFlexible: true),
+        ])
+        for row in rows {
+            let review = Answer(row.json["review"] ?? .object([:]))
+            table.add([
+                cell(row, "id"), state(review), cell(row, "requester"), cell(row, "selector"), cell(row, "runAs"),
+                .init(ObjectText.seconds(row, "duration") ?? ""), time(review, "dueBefore", now), cell(review, "reviewer"),
+                cell(row, "reason"),
+            ])
+        }
+        return table
     }
 
     static func grants(_ rows: [Answer], now: Timestamp) -> Table {
@@ -138,9 +155,9 @@ enum Lists {
         let text = row.optionalText("state") ?? ""
         let emphasis: Emphasis? =
             switch text {
-            case "pending", "ready", "opening", "ending", "detached", "disconnected", "distrusts": .yellow
-            case "approved", "active", "live", "connected": .green
-            case "denied", "disabled": .red
+            case "pending", "ready", "opening", "ending", "detached", "disconnected", "distrusts", "due": .yellow
+            case "approved", "active", "live", "connected", "accepted": .green
+            case "denied", "disabled", "overdue", "flagged": .red
             default: nil
             }
         return .init(text, emphasis)

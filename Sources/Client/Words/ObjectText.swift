@@ -22,8 +22,31 @@ enum ObjectText {
         fields.add("resolved", moment(answer, "resolvedAt", now: now))
         fields.add("needs", each: answer.objects("seats").map(seat))
         fields.add("votes", each: answer.objects("votes").map { vote($0, now: now) })
+        fields.add("approved by", consent(answer))
+        fields.add("review", each: review(answer, now: now))
         fields.add("grant", answer.optionalText("grant"))
         return title("Request", answer) + fields.text
+    }
+
+    /// Said only where it was not people.
+    private static func consent(_ answer: Answer) -> String? {
+        switch answer.optionalText("consent").flatMap(Consent.init) {
+        case .policy: "policy: automatic approval, no second person agreed"
+        case .breakGlass: "nobody: the glass was broken"
+        case .people, nil: nil
+        }
+    }
+
+    private static func review(_ answer: Answer, now: Timestamp) -> [String] {
+        guard let value = answer.json["review"], value != .null else { return [] }
+        let review = Answer(value)
+        var lines = [review.optionalText("state") ?? "?"]
+        if let reviewer = review.optionalText("reviewer") {
+            lines[0] += " by \(reviewer)" + (review.optionalText("text").map { ", “\($0)”" } ?? "")
+        } else if let due = deadline(review, "dueBefore", now: now) {
+            lines[0] += ", before \(due)"
+        }
+        return lines + ["told: \(review.texts("told").joined(separator: ", "))"]
     }
 
     private static func stated(_ answer: Answer) -> [String] {
@@ -44,6 +67,7 @@ enum ObjectText {
         fields.add("ended", moment(answer, "endedAt", now: now))
         fields.add("because", answer.optionalText("endReason"))
         fields.add("request", answer.optionalText("request"))
+        fields.add("approved by", consent(answer))
         return title("Grant", answer) + fields.text
     }
 
