@@ -219,7 +219,7 @@ struct WorkflowScan {
 
     /// Nothing that the ledger tells of is gone.
     private mutating func checkGrants(_ database: DatabaseReader) throws(VerifierError) {
-        try database.eachMention("request.created", "grant.ready", "vote.*") { mention in
+        try database.eachMention("request.created", "grant.ready", "review.due", "vote.*") { mention in
             switch mention.event {
             case "request.created":
                 findings.expect(requests[mention.subject] != nil, "request \(mention.subject)", "the ledger has it, and it is gone")
