@@ -132,6 +132,9 @@ struct BreakGlassTests {
             let shell = try here.terminal(
                 as: "oncall", "break-glass", "db-1", "-r", "the replica is gone", "--for", "10m", "--yes")
             try await shell.expect("nobody agreed to this session beforehand")
+            // A login shell that is killed while it reads its start-up files may leave locks of theirs behind.
+            shell.send("echo sum-$((40+2))\r")
+            try await shell.expect("sum-42")
             let mine: [Shown] = try await here.stint(as: "oncall", "reviews", "--mine", "--json").decoded()
             let id = try #require(mine.first).id
             try await here.stint(as: "lead", "revoke", "g" + id.dropFirst(), "--reason", "I am here").checked()
