@@ -44,6 +44,8 @@ final class SearchIndexer: Sendable {
 
     func start() throws {
         try Thread.start("search", stackSize: 1024 * 1024) { [self] in
+            // Who works comes before who searches; only the speed hangs on it.
+            try? ProcessControl.setNiceness(19)
             do {
                 run(try open())
             } catch {

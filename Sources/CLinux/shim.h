@@ -246,7 +246,17 @@ extern void updwtmpx(const char *file, const struct utmpx *entry);
 
 static inline const char *stint_lastlog_path(void) { return _PATH_LASTLOG; }
 
-/// Writes an entry of a session into utmp and wtmp (utmp(5)), each where the file is there. `user` is empty for its end.
+/// Whether somebody else keeps a lock on the file. Everybody who may read it may, and utmp(5) waits ten seconds for each.
+static inline int stint_is_locked(const char *path) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0) return 0;
+    int is_locked = fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    close(file);
+    return is_locked;
+}
+
+/// Writes an entry of a session into utmp and wtmp (utmp(5)), each where the file is there and nobody keeps it locked. `user` is empty for its end.
 static inline void stint_write_login(
     const char *user, const char *line, const char *host, pid_t process, int is_end) {
     struct utmpx entry;
@@ -263,15 +273,18 @@ static inline void stint_write_login(
     gettimeofday(&now, NULL);
     entry.ut_tv.tv_sec = (__typeof__(entry.ut_tv.tv_sec))now.tv_sec;
     entry.ut_tv.tv_usec = (__typeof__(entry.ut_tv.tv_usec))now.tv_usec;
-    setutxent();
-    pututxline(&entry);
-    endutxent();
-    updwtmpx(_PATH_WTMP, &entry);
+    if (!stint_is_locked(_PATH_UTMP)) {
+        setutxent();
+        pututxline(&entry);
+        endutxent();
+    }
+    if (!stint_is_locked(_PATH_WTMP)) updwtmpx(_PATH_WTMP, &entry);
 }
 
 /// The line and process of the live entry whose host is `host`. 0 when there is none.
 static inline pid_t stint_find_login(const char *host, char *line, size_t size) {
     pid_t found = 0;
+    if (stint_is_locked(_PATH_UTMP)) return 0;
     setutxent();
     for (struct utmpx *entry = getutxent(); entry != NULL && found == 0; entry = getutxent()) {
         if (entry->ut_type != USER_PROCESS || strncmp(entry->ut_host, host, sizeof entry->ut_host) != 0) continue;

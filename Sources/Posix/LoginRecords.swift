@@ -3,7 +3,7 @@ import CLinux
 import Glibc
 
 /// Who is and was logged in, as `who`, `last` and `lastlog` show it: utmp(5), wtmp and lastlog, each where the node has
-/// the file. To write them takes root.
+/// the file. To write them takes root. Where somebody keeps a file locked its record is left out: no end waits for it (P2).
 package enum LoginRecords {
     /// - Parameters:
     ///   - line: the terminal's path below /dev.
@@ -24,6 +24,9 @@ package enum LoginRecords {
             if process > 0 { stint_write_login("", start, "", process, 1) }
         }
     }
+
+    /// Whether another process keeps a lock on the file.
+    package static func isLocked(_ path: String) -> Bool { stint_is_locked(path) != 0 }
 
     /// The last login of a user, in seconds since 1970, with its terminal; `nil` where none is known.
     package static func last(of user: User) -> (at: Int64, line: String)? {

@@ -42,7 +42,7 @@ package enum ProcessControl {
     }
 
     /// How nice we are to others when the processor is short: -20 not at all, 19 very (setpriority(2)). Inherited by
-    /// children. To be less nice takes root.
+    /// children. To be less nice takes root. In a process of several threads it is of the calling thread alone.
     package static func setNiceness(_ value: Int32) throws(SystemError) {
         try check("setpriority") { setpriority(Int32(PRIO_PROCESS.rawValue), 0, value) }
     }

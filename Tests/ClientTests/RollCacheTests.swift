@@ -107,6 +107,7 @@ import Testing
         let all = try DurableFile.read(temporary.home.rollPath, maximumBytes: 1 << 20)
         #expect(CheckedRoll(of: all, in: temporary.home, by: device.publicKey).bytes == part.count)
         #expect(CheckedRoll(of: Array(part.dropLast()), in: temporary.home, by: device.publicKey).bytes == 0)
+        #expect(CheckedRoll(of: [], in: temporary.home, by: device.publicKey).bytes == 0)
     }
 
     @Test func `a shorter copy does not overwrite what another command has written`() throws {

@@ -194,8 +194,7 @@ struct BadInputTests {
             do {
                 try await here.startBroker()
                 try await here.awaitNode()
-                // The disk has four mebibytes.
-                let outcome = try await here.exec("sh", "-c", "yes | head -c 16777216; sleep 60")
+                let outcome = try await here.exec("sh", "-c", "yes | head -c 50331648; sleep 60")
                 #expect(outcome.status == 255)
                 #expect(outcome.errors.contains("could not be recorded any more") && outcome.errors.contains("No space left"), "\(outcome.errors)")
                 let id = try #require(try await here.sessions(of: grant).first?.id)
@@ -246,7 +245,7 @@ struct BadInputTests {
     }
 }
 
-/// A disk of four mebibytes under the broker's home.
+/// A disk of sixteen mebibytes under the broker's home, of which the broker may use all but one.
 private struct SmallDisk {
     private let here: Installation
     private var filler: String { here.brokerHome + "/filler" }
@@ -255,8 +254,9 @@ private struct SmallDisk {
         self.here = here
         let copy = here.directory + "/copy"
         try await here.run("/bin/cp", ["-a", here.brokerHome, copy]).checked()
-        try await here.run("/bin/mount", ["-t", "tmpfs", "-o", "size=4m,mode=700", "stint-test", here.brokerHome]).checked()
+        try await here.run("/bin/mount", ["-t", "tmpfs", "-o", "size=16m,mode=700", "stint-test", here.brokerHome]).checked()
         try await here.run("/bin/cp", ["-a", copy + "/.", here.brokerHome]).checked()
+        _ = try here.file("broker/settings.json5", #"{ recordings: { leaveFree: "1MiB" } }"#)
     }
 
     /// Leaves no byte.

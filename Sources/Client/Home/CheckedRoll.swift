@@ -29,7 +29,7 @@ struct CheckedRoll {
     }
 
     private static func read(_ roll: [UInt8], _ home: ClientHome, _ device: PublicKey) throws -> Int {
-        guard let stored = try home.read(home.checkedRollPath, maximumBytes: 1024) else { return 0 }
+        guard !roll.isEmpty, let stored = try home.read(home.checkedRollPath, maximumBytes: 1024) else { return 0 }
         var reader = try ObjectReader(try JSONValue(parsing: stored))
         let count = Int(try reader.integer("bytes", in: 1...Int64(roll.count)))
         let signature = Hex.decode(try reader.string("signature", maximum: 128)) ?? []
