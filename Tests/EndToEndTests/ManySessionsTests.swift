@@ -18,14 +18,17 @@ import Testing
         try await Installation.with(.init(turn: .heavy)) { here in
             let grant = try await here.grant()
             var commands: [(process: RunningProgram, output: String)] = []
-            for number in 1...Self.sessions { commands.append(try here.counter(number)) }
-            try await eventually("all sessions", within: .seconds(120)) {
-                try await here.sessions(of: grant).count { $0.state == "live" } == Self.sessions
+            for number in 1...Self.sessions {
+                commands.append(try here.counter(number))
+                // The broker takes a limited number of handshakes from one address at a time.
+                guard number % 8 == 0 || number == Self.sessions else { continue }
+                try await eventually("\(number) sessions", within: .seconds(120)) {
+                    commands.allSatisfy { !Self.lines($0.output).isEmpty }
+                }
             }
             for restart in 1...Self.restarts {
                 try await here.killBroker()
                 try await here.startBroker()
-                try await here.awaitNode()
                 let before = commands.map { Self.lines($0.output).count }
                 try await eventually("all sessions after restart \(restart)", within: .seconds(60)) {
                     zip(commands, before).allSatisfy { Self.lines($0.output).count > $1 + 2 }
