@@ -30,6 +30,8 @@ package struct AccessRequest: Sendable, Equatable {
         case lapse
         /// What the directory says now is to be looked at again: a person was disabled, the policy changed.
         case directoryChanged
+        /// The grant that this would extend is over.
+        case grantEnded
     }
 
     package enum Effect: Sendable, Equatable {
@@ -66,7 +68,10 @@ package struct AccessRequest: Sendable, Equatable {
             guard now >= decideBefore else { throw .notYetDue(terms.id.description) }
             become(.lapsed)
         case .directoryChanged:
-            guard isInvalid(in: directory) else { throw .notYetDue(terms.id.description) }
+            guard EntitlementInForce.end(of: terms, in: directory) != nil else { throw .notYetDue(terms.id.description) }
+            become(.invalidated)
+        case .grantEnded:
+            guard terms.extends != nil else { throw .notYetDue(terms.id.description) }
             become(.invalidated)
         }
         return .none
@@ -129,15 +134,6 @@ package struct AccessRequest: Sendable, Equatable {
         let asked = Set(directory.nodes(matching: terms.selector).filter(rules.covers).map(\.name))
         if let extra = nodes.sorted().first(where: { !asked.contains($0) }) { throw .voteWidensNodes(terms.id, extra) }
         guard !nodes.isEmpty else { throw .noCommonNode(terms.id) }
-    }
-
-    private func isInvalid(in directory: Directory) -> Bool {
-        do {
-            let rules = try EntitlementInForce(for: terms, in: directory)
-            return !directory.nodes(matching: terms.selector).contains(where: rules.covers)
-        } catch {
-            return true
-        }
     }
 
     private mutating func become(_ next: State) {

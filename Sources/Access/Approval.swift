@@ -81,17 +81,31 @@ package struct EntitlementInForce: Sendable {
         policies = frozenCharter.version == charter.version ? [charter.policy] : [frozenCharter.policy, charter.policy]
         let ask = Entitlement.Ask(
             person: person, selector: request.selector, capabilities: request.capabilities, runAs: request.runAs,
-            duration: request.duration, reason: request.reason, fields: request.fields, at: request.at)
-        for rule in [frozen, current] {
+            duration: request.duration, reason: request.reason, fields: request.fields, at: request.at, start: request.start)
+        for (rule, isStanding) in [(frozen, false), (current, true)] {
             guard rule.isFor(person) else { throw .notARequester(rule.name, rule.requesters) }
-            if let refusal = rule.termsRefusal(of: ask) { throw refusal }
+            if let refusal = rule.termsRefusal(of: ask, isStanding: isStanding) { throw refusal }
+        }
+        if let extended = request.extends, extended.lease - 1 > Int64(extensionCount) {
+            throw .extensionsSpent(request.entitlement, extensionCount)
+        }
+    }
+
+    /// Why a grant from `request` may not go on: its rule is gone, or leaves no node; `nil` where it may.
+    package static func end(of request: RequestTerms, in directory: Directory) -> Refusal? {
+        do throws(Refusal) {
+            let rules = try Self(for: request, in: directory)
+            return directory.nodes(matching: request.selector).contains(where: rules.covers) ? nil : .noNodeMatches(request.selector)
+        } catch {
+            return error
         }
     }
 
     private static func entitlement(of request: RequestTerms, in policy: Policy) throws(Refusal) -> Entitlement {
         guard let rule = policy.entitlement(request.entitlement, at: request.at) else { throw .entitlementGone(request.entitlement) }
-        guard request.isBreakGlass else { return rule }
-        guard let broken = rule.withGlassBroken else { throw .breakGlassGone(request.entitlement) }
+        guard request.isBreakGlass else { return request.extends == nil ? rule : rule.forExtensions }
+        // Without anybody's consent there is no more time: whoever needs it breaks the glass again, or asks.
+        guard request.extends == nil, let broken = rule.withGlassBroken else { throw .breakGlassGone(request.entitlement) }
         return broken
     }
 
@@ -112,7 +126,11 @@ package struct EntitlementInForce: Sendable {
     ///
     /// - Throws: ``Refusal/outsideWindow(_:opens:)``
     package func maximum(from start: Timestamp) throws(Refusal) -> Duration {
-        var longest = maximumDuration
+        try untilWindowCloses(from: start, atMost: maximumDuration)
+    }
+
+    func untilWindowCloses(from start: Timestamp, atMost maximum: Duration) throws(Refusal) -> Duration {
+        var longest = maximum
         for rule in both {
             guard let windows = rule.windows else { continue }
             guard let end = windows.end(at: start) else {

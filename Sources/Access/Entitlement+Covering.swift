@@ -14,10 +14,12 @@ extension Entitlement {
         package var fields: [String: String]
         /// When it is asked: who is on call then. `nil`: nobody.
         package var at: Timestamp?
+        /// When it is to begin; `nil`: when it is first used.
+        package var start: Timestamp?
 
         package init(
             person: Person, selector: Selector, capabilities: Set<Capability>, runAs: RunAsName?, duration: Duration,
-            reason: String, fields: [String: String] = [:], at: Timestamp? = nil
+            reason: String, fields: [String: String] = [:], at: Timestamp? = nil, start: Timestamp? = nil
         ) {
             self.person = person
             self.selector = selector
@@ -27,6 +29,7 @@ extension Entitlement {
             self.reason = reason
             self.fields = fields
             self.at = at
+            self.start = start
         }
     }
 
@@ -73,7 +76,10 @@ extension Entitlement {
     }
 
     /// The part of ``refusal(of:in:)`` that needs neither nodes nor other people.
-    package func termsRefusal(of ask: Ask) -> Refusal? {
+    ///
+    /// - Parameter isStanding: it was asked before, and this is the policy in force now. A maximum that was lowered
+    ///   meanwhile shortens what is granted and does not refuse it.
+    package func termsRefusal(of ask: Ask, isStanding: Bool = false) -> Refusal? {
         if let missing = ask.capabilities.sorted().first(where: { !capabilities.contains($0) }) {
             return .capabilityNotAllowed(missing, name)
         }
@@ -81,7 +87,8 @@ extension Entitlement {
         if let user = ask.runAs, !users.contains(user) { return .runAsNotAllowed(user, name, allowed: users) }
         if users.isEmpty, let key = runAs.compactMap(\.attribute).first { return .attributeMissing(key, name) }
         guard ask.duration >= .seconds(1) else { return .durationTooShort(ask.duration) }
-        guard ask.duration <= maximumDuration else { return .durationTooLong(ask.duration, maximum: maximumDuration, name) }
+        if !isStanding, ask.duration > maximumDuration { return .durationTooLong(ask.duration, maximum: maximumDuration, name) }
+        if let start = ask.start, let refusal = scheduleRefusal(start, askedAt: ask.at) { return refusal }
         do {
             try HumanText.check(reason: ask.reason, minimum: minimumReasonLength)
             try ReasonField.check(ask.fields)
@@ -89,6 +96,16 @@ extension Entitlement {
             return error
         }
         return reasonRefusal(of: ask)
+    }
+
+    private func scheduleRefusal(_ start: Timestamp, askedAt: Timestamp?) -> Refusal? {
+        guard let scheduledWithin else { return .scheduleNotAllowed(name) }
+        if let askedAt {
+            guard start > askedAt else { return .startPast(start) }
+            guard start - askedAt <= scheduledWithin else { return .scheduleTooFar(start, maximum: scheduledWithin, name) }
+        }
+        if let windows, windows.end(at: start) == nil { return .outsideWindow(name, opens: windows.opening(after: start)) }
+        return nil
     }
 
     private func reasonRefusal(of ask: Ask) -> Refusal? {

@@ -43,6 +43,8 @@ package struct Activation: Sendable, Equatable {
 /// What a session may do and until when: the outcome of an opening that is allowed.
 package struct Lease: Sendable, Equatable {
     package let grant: GrantID
+    /// 1, and one more with each extension.
+    package let version: Int64
     package let notBefore: Timestamp
     package let notAfter: Timestamp
     package let sessionMaximum: Duration
@@ -80,7 +82,18 @@ extension Opening {
     /// - Returns: the terms of the lease.
     /// - Throws: the first missing fact.
     package func lease(
-        under request: RequestTerms, votes: [Vote], activation: Activation, in directory: Directory, at now: Timestamp
+        under request: RequestTerms, votes: [Vote], activation: Activation, extensions: [AgreedExtension] = [],
+        in directory: Directory, at now: Timestamp
+    ) throws(Refusal) -> Lease {
+        try checkFreshness(at: now)
+        return try leaseInForce(
+            under: request, votes: votes, activation: activation, extensions: extensions, in: directory, at: now)
+    }
+
+    /// The same for an opening that was allowed before: the lease as it is now, with the extensions.
+    package func leaseInForce(
+        under request: RequestTerms, votes: [Vote], activation: Activation, extensions: [AgreedExtension],
+        in directory: Directory, at now: Timestamp
     ) throws(Refusal) -> Lease {
         let rules = try EntitlementInForce(for: request, in: directory)
         try checkOperator(of: request, in: directory)
@@ -98,19 +111,24 @@ extension Opening {
             throw .runAsNotAllowed(runAs, request.entitlement, allowed: [request.runAs])
         }
         guard activation.person == request.person else { throw .notTheHolder(request.id.sibling()) }
-        let deadline = grant.approvedAt + rules.activateWithin
+        let deadline = max(grant.approvedAt, request.start ?? grant.approvedAt) + rules.activateWithin
+        if let start = request.start, activation.at < start { throw .tooEarly(request.id.sibling(), start) }
         guard activation.at >= grant.approvedAt - Self.freshness, activation.at < deadline else {
             throw .activationDeadlinePassed(request.id.sibling(), deadline)
         }
         let settings = rules.settings(on: machine)
         let program = try rules.program(for: self)
-        try checkFreshness(at: now)
         // A clock that starts later ends later: an activation dated ahead would prolong the grant.
         guard activation.at <= now + Self.freshness else { throw .clockDisagrees(signed: activation.at, here: now) }
-        let notAfter = activation.at + min(grant.duration, try rules.maximum(from: activation.at))
+        var notAfter = activation.at + min(grant.duration, try rules.maximum(from: activation.at))
+        for (index, extended) in extensions.enumerated() {
+            notAfter = try extended.end(
+                after: notAfter, lease: Int64(index) + 2, of: request, from: activation.at, granted: grant.duration, on: node,
+                in: directory)
+        }
         guard now < notAfter else { throw .grantOver(request.id.sibling(), .ended, .expired) }
         return Lease(
-            grant: request.id.sibling(), notBefore: activation.at, notAfter: notAfter,
+            grant: request.id.sibling(), version: Int64(extensions.count) + 1, notBefore: activation.at, notAfter: notAfter,
             sessionMaximum: min(rules.sessionMaximum, settings.sessionMaximum ?? rules.sessionMaximum),
             idleLimit: min(rules.idleLimit, settings.idleLimit ?? rules.idleLimit), idleCounts: rules.idleCounts,
             renewWithin: rules.lease, detachedFor: rules.detachedFor, withoutBroker: rules.withoutBroker, recording: rules.recording,
@@ -118,7 +136,7 @@ extension Opening {
             consent: request.isBreakGlass ? .breakGlass : votes.contains(where: \.approves) ? .people : .policy)
     }
 
-    private static func grant(_ request: RequestTerms, _ votes: [Vote], _ directory: Directory) throws(Refusal) -> GrantTerms {
+    static func grant(_ request: RequestTerms, _ votes: [Vote], _ directory: Directory) throws(Refusal) -> GrantTerms {
         switch try Approval.judge(request, votes: votes, in: directory) {
         case .approved(let terms): return terms
         case .denied(let person): throw .requestDenied(request.id, by: person)
@@ -135,5 +153,37 @@ extension Opening {
     private func checkFreshness(at now: Timestamp) throws(Refusal) {
         let age = now - at
         guard age <= Self.freshness, age >= .zero - Self.freshness else { throw .clockDisagrees(signed: at, here: now) }
+    }
+}
+
+/// A request for more time with the votes on it.
+package struct AgreedExtension: Sendable, Equatable {
+    package let terms: RequestTerms
+    package let votes: [Vote]
+
+    package init(terms: RequestTerms, votes: [Vote]) {
+        self.terms = terms
+        self.votes = votes
+    }
+
+    /// When the grant ends with this extension.
+    ///
+    /// - Parameters:
+    ///   - notAfter: when it ends without. What is over by then is never revived: the last vote must be earlier.
+    ///   - lease: the version that this must make.
+    ///   - node: one that the votes on the extension leave out keeps its end.
+    /// - Throws: the first missing fact.
+    func end(
+        after notAfter: Timestamp, lease: Int64, of request: RequestTerms, from start: Timestamp, granted: Duration,
+        on node: NodeName, in directory: Directory
+    ) throws(Refusal) -> Timestamp {
+        guard terms.extends == ExtendedGrant(request: request.id, lease: lease), terms.person == request.person else {
+            throw .leaseChanged(request.id.sibling(), lease - 1)
+        }
+        let rules = try EntitlementInForce(for: terms, in: directory)
+        let agreed = try Opening.grant(terms, votes, directory)
+        guard agreed.approvedAt < notAfter else { throw .grantOver(request.id.sibling(), .ended, .expired) }
+        guard agreed.nodes.contains(node) else { return notAfter }
+        return try rules.end(extending: notAfter, by: agreed.duration, from: start, granted: granted)
     }
 }

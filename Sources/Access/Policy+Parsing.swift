@@ -81,6 +81,10 @@ extension Policy {
             try Self.check(rule.watching.by ?? [], "\(path).watching.by", known, reader)
             try Self.check(rule.breakGlass?.requesters ?? [], "\(path).breakGlass.requesters", known, reader)
             try Self.check(rule.breakGlass?.reviewers ?? [], "\(path).breakGlass.reviewers", known, reader)
+            guard case .seats(let seats) = rule.extending.approval else { continue }
+            for (number, seat) in seats.enumerated() {
+                try Self.check(seat.of, "\(path).extension.seats[\(number)].of", known, reader)
+            }
         }
     }
 
@@ -125,6 +129,8 @@ extension Entitlement {
         idleCounts = try reader.choice("idleCounts") ?? idleCounts
         withoutBroker = try reader.choice("withoutBroker") ?? withoutBroker
         recording = try reader.choice("recording") ?? recording
+        scheduledWithin = try reader.length("scheduledStart", in: 60...2_592_000)
+        if let given = try reader.optionalObject("extension") { extending = try ExtensionRule(given) }
         isOneShot = try reader.optionalBool("oneShot") ?? false
         if let windows = try reader.optionalObject("windows") { self.windows = try Windows(windows) }
         if let watching = try reader.optionalObject("watching") { self.watching = try Watching(watching) }

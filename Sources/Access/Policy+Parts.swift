@@ -125,6 +125,43 @@ extension RetentionRule {
     }
 }
 
+extension ExtensionRule {
+    private enum Agreement: String, CaseIterable { case sameSeats, automatic }
+
+    init(_ given: ObjectReader) throws(JSONError) {
+        var reader = given
+        self.init()
+        if let number = try reader.optionalInteger("count", in: 0...16) { count = Int(number) }
+        longest = try reader.length("maximum", in: 60...86_400)
+        total = try reader.length("total", in: 60...86_400)
+        let agreement: Agreement? = try reader.choice("approval")
+        if agreement == .automatic { approval = .automatic }
+        let path = reader.path
+        if let items = try reader.optionalArray("seats", maximum: 16) {
+            guard agreement == nil else {
+                throw reader.unacceptable("seats", "they contradict `approval`", hint: "Write one of the two.")
+            }
+            var seats: [Seat] = []
+            for (index, item) in items.enumerated() { seats.append(try Seat(try ObjectReader(item, path: "\(path).seats[\(index)]"))) }
+            guard !seats.isEmpty else {
+                throw reader.unacceptable("seats", "it demands no approval", hint: "Name a seat, or write `approval: \"automatic\"`.")
+            }
+            approval = .seats(seats)
+        }
+        if count == 0, self != Self.none { throw reader.unacceptable("count", "no extension is allowed, so the other rules mean nothing") }
+        if let longest, let total, longest > total {
+            throw reader.unacceptable("maximum", "no extension can be longer than `total`, \(DurationText.format(total))")
+        }
+        try reader.finish()
+    }
+
+    private static var none: ExtensionRule {
+        var rule = ExtensionRule()
+        rule.count = 0
+        return rule
+    }
+}
+
 // MARK: - Reading the types of the domain
 
 extension ObjectReader {

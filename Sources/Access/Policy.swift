@@ -103,6 +103,9 @@ package struct Entitlement: Sendable, Equatable {
     package var breakGlass: BreakGlass?
     /// This is ``withGlassBroken``, and not the entitlement as it is asked for otherwise.
     package var isGlassBroken = false
+    package var extending = ExtensionRule()
+    /// How far ahead the start of a grant may be asked for. `nil`: it starts when it is used.
+    package var scheduledWithin: Duration?
 
     /// Requests that are approved when they are made. The count is known to the broker only; beyond it the seats decide,
     /// where there are any.
@@ -179,12 +182,17 @@ package struct Policy: Sendable, Equatable {
         guard !rosters.isEmpty, let time else { return entitlement }
         var resolved = entitlement
         resolved.requesters = entitlement.requesters.map { resolve($0, at: time) }
-        resolved.seats = entitlement.seats.map { seat in Seat(count: seat.count, of: seat.of.map { resolve($0, at: time) }) }
         let watching = entitlement.watching
         resolved.watching = Watching(mode: watching.mode, by: watching.by?.map { resolve($0, at: time) })
         resolved.breakGlass?.requesters = entitlement.breakGlass?.requesters?.map { resolve($0, at: time) }
         resolved.breakGlass?.reviewers = entitlement.breakGlass?.reviewers?.map { resolve($0, at: time) }
+        resolved.seats = resolve(entitlement.seats, at: time)
+        if case .seats(let seats) = entitlement.extending.approval { resolved.extending.approval = .seats(resolve(seats, at: time)) }
         return resolved
+    }
+
+    private func resolve(_ seats: [Seat], at time: Timestamp) -> [Seat] {
+        seats.map { seat in Seat(count: seat.count, of: seat.of.map { resolve($0, at: time) }) }
     }
 
     private func resolve(_ principal: Principal, at time: Timestamp) -> Principal {
@@ -221,6 +229,7 @@ package struct Policy: Sendable, Equatable {
         package static let pendingFor: Duration = .seconds(3600)
         package static let activateWithin: Duration = .seconds(30 * 60)
         package static let lease: Duration = .seconds(60)
+        package static let extensions = 2
         /// How long a session waits for a client whose connection was lost.
         package static let detachedFor: Duration = .seconds(300)
     }

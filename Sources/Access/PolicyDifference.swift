@@ -66,6 +66,8 @@ extension Entitlement {
             ("lease", DurationText.format(lease)), ("detachedFor", DurationText.format(detachedFor)), ("withoutBroker", withoutBroker.rawValue),
             ("recording", recording.rawValue), ("watching", watching.description),
             ("breakGlass", breakGlass?.description ?? ""),
+            ("extension", extending.summary(maximum: maximumDuration)),
+            ("scheduledStart", scheduledWithin.map(DurationText.format) ?? ""),
         ]
     }
 }

@@ -47,6 +47,14 @@ package struct PolicyReview: Sendable {
         if requesters.isEmpty { warn(path + ".requesters", "nobody is a requester of `\(rule.name)`", hint: "Invite people into its groups.") }
         lookForNodes(of: rule, path, requesters, directory)
         lookAtSeats(of: rule, path, people, requesters)
+        if let total = rule.extending.total, total < rule.maximumDuration, rule.extending.count > 0 {
+            warn(path + ".extension.total", "a grant of the longest duration, \(DurationText.format(rule.maximumDuration)), cannot be extended")
+        }
+        if case .seats(let seats) = rule.extending.approval {
+            var extended = rule
+            extended.seats = seats
+            lookAtSeats(of: extended, path + ".extension", people, requesters)
+        }
         lookAtBreakGlass(of: rule, path, people, directory)
     }
 

@@ -67,6 +67,21 @@ extension Refusal {
         case .watchingOff(let name): "Entitlement `\(name)` lets nobody look on at its sessions."
         case .mayNotWatch(let name, let principals):
             "Only \(principals.map(\.description).joined(separator: ", ")) may look on at sessions under entitlement `\(name)`."
+        case .scheduleNotAllowed(let name): "Entitlement `\(name)` does not allow to plan the start of a grant."
+        case .scheduleTooFar(let start, let maximum, let name):
+            "\(start) is further ahead than the \(DurationText.format(maximum)) that entitlement `\(name)` allows."
+        case .startPast(let start): "The start \(start) is not in the future."
+        case .tooEarly(let id, let start): "Grant \(id) is not to be used before \(start)."
+        case .grantNotActive(let id): "Grant \(id) has not begun, so there is nothing to extend."
+        case .leaseChanged(let id, let lease): "The lease of grant \(id) is at version \(lease) by now."
+        case .extensionsSpent(let name, let count):
+            count == 0
+                ? "Entitlement `\(name)` does not allow to extend a grant."
+                : "Entitlement `\(name)` allows \(count) extension\(count == 1 ? "" : "s") of a grant, and they are used."
+        case .extensionTooLong(let id, let duration, let left):
+            "\(DurationText.format(duration)) is more than the \(DurationText.format(left)) by which grant \(id) may be extended now."
+        case .extensionTotalReached(let id, let end): "Grant \(id) cannot last longer than until \(end)."
+        case .extensionPending(let id): "Request \(id) for more time on this grant is not decided yet."
         case .requestResolved(let id, let state): "Request \(id) is already \(state.rawValue)."
         case .requestDenied(let id, let person): "Request \(id) was denied by `\(person)`."
         case .seatsNotFilled(let id, let missing):
@@ -115,6 +130,14 @@ extension Refusal {
         case .fieldMissing(let name, _): "Add --field \(name)=VALUE."
         case .outsideWindow: "Ask again when it is open, or under another entitlement."
         case .budgetSpent: "Ask under an entitlement that people approve, or wait for the next month."
+        case .scheduleNotAllowed: "Ask without --at when the time has come, or under another entitlement."
+        case .scheduleTooFar(_, let maximum, _): "Ask for a start within \(DurationText.format(maximum))."
+        case .startPast: "Leave --at out to start when you first use the grant."
+        case .grantNotActive: "Its time begins with its first session."
+        case .leaseChanged: "Ask again: it was extended meanwhile."
+        case .extensionsSpent, .extensionTotalReached: "Ask for a new grant."
+        case .extensionTooLong(_, _, let left): "Ask for \(DurationText.format(left)) or less."
+        case .extensionPending: "Wait for it, or take it back with `stint withdraw`."
         case .grantUsed: "Ask anew if you still need access."
         case .reasonTooShort: "Say what you need the access for; approvers read it."
         case .reasonTooLong: "Shorten it and point to the ticket."
@@ -146,7 +169,7 @@ extension Refusal {
         case .fieldMalformed, .fieldUnknown, .durationTooShort, .idMalformed, .tooManyTags, .charterUnknown, .personUnknown, .notAnAdministrator,
             .entitlementUnknown, .entitlementGone, .capabilityNotAllowed, .requestDenied, .voterHoldsNoSeat, .alreadyVoted,
             .noCommonNode, .onlyRequesterMayWithdraw, .notTheHolder, .nodeNotInGrant, .grantAlreadyActive, .sessionOver,
-            .sessionNotOpen, .mayNotEnd, .notYetDue, .nothingToReview, .reviewerNotMeant, .alreadyReviewed:
+            .sessionNotOpen, .mayNotEnd, .notYetDue, .nothingToReview, .reviewerNotMeant, .alreadyReviewed, .tooEarly:
             nil
         }
     }

@@ -62,6 +62,20 @@ package enum Refusal: Error, Sendable, Equatable {
     case watchingOff(EntitlementName)
     case mayNotWatch(EntitlementName, [Principal])
 
+    // A start that is planned
+    case scheduleNotAllowed(EntitlementName)
+    case scheduleTooFar(Timestamp, maximum: Duration, EntitlementName)
+    case startPast(Timestamp)
+    case tooEarly(GrantID, Timestamp)
+
+    // An extension
+    case grantNotActive(GrantID)
+    case leaseChanged(GrantID, Int64)
+    case extensionsSpent(EntitlementName, Int)
+    case extensionTooLong(GrantID, Duration, left: Duration)
+    case extensionTotalReached(GrantID, Timestamp)
+    case extensionPending(RequestID)
+
     // A request and its votes
     case requestResolved(RequestID, AccessRequest.State)
     case requestDenied(RequestID, by: PersonName)
@@ -153,6 +167,16 @@ extension Refusal: Explainable {
         case .alreadyReviewed: "review.already-judged"
         case .watchingOff: "watch.off"
         case .mayNotWatch: "watch.not-allowed"
+        case .scheduleNotAllowed: "schedule.not-allowed"
+        case .scheduleTooFar: "schedule.too-far"
+        case .startPast: "schedule.past"
+        case .tooEarly: "grant.too-early"
+        case .grantNotActive: "extension.grant-not-active"
+        case .leaseChanged: "extension.lease-changed"
+        case .extensionsSpent: "extension.no-more"
+        case .extensionTooLong: "extension.too-long"
+        case .extensionTotalReached: "extension.total-reached"
+        case .extensionPending: "extension.pending"
         case .requestResolved: "request.already-resolved"
         case .requestDenied: "request.denied"
         case .seatsNotFilled: "request.seats-not-filled"

@@ -26,14 +26,14 @@ package struct Replay: Sendable {
             guard let person = world.people[terms.person] else { throw .personUnknown(terms.person) }
             let ask = Entitlement.Ask(
                 person: person, selector: terms.selector, capabilities: terms.capabilities, runAs: terms.runAs,
-                duration: terms.duration, reason: terms.reason, fields: terms.fields, at: terms.at)
+                duration: terms.duration, reason: terms.reason, fields: terms.fields, at: terms.at, start: terms.start)
             let wanted = policy.entitlement(terms.entitlement) == nil ? nil : terms.entitlement
             let chosen = try terms.isBreakGlass
                 ? policy.chooseForBreakGlass(ask, wanted: wanted, in: world) : policy.choose(for: ask, wanted: wanted, in: world)
             let asked = RequestTerms(
                 id: terms.id, person: terms.person, entitlement: chosen.name, charterVersion: 1, selector: terms.selector,
                 capabilities: terms.capabilities, runAs: terms.runAs, duration: terms.duration, reason: terms.reason,
-                fields: terms.fields, isBreakGlass: terms.isBreakGlass, at: terms.at)
+                fields: terms.fields, isBreakGlass: terms.isBreakGlass, at: terms.at, start: terms.start)
             switch try Approval.judge(asked, votes: votes, in: world) {
             case .pending(let missing):
                 return Outcome(word: "pending", detail: "missing " + missing.map(\.description).joined(separator: " and "))

@@ -1,5 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/// The grant that a request asks more time for.
+package struct ExtendedGrant: Sendable, Equatable {
+    /// The request that the grant came from.
+    package let request: RequestID
+    /// The version of the lease that the extension makes: 2 for the first.
+    package let lease: Int64
+
+    package init(request: RequestID, lease: Int64) {
+        self.request = request
+        self.lease = lease
+    }
+}
+
 /// What a signed request asks, read and checked for form.
 package struct RequestTerms: Sendable, Equatable {
     package let id: RequestID
@@ -16,11 +29,16 @@ package struct RequestTerms: Sendable, Equatable {
     /// Asked for without anybody's consent, under the entitlement's break-glass rule.
     package let isBreakGlass: Bool
     package let at: Timestamp
+    /// Not to be used before then.
+    package let start: Timestamp?
+    /// Set in a request for more time. Everything but its own id, duration, reason and time is that of the request which
+    /// the grant came from.
+    package let extends: ExtendedGrant?
 
     package init(
         id: RequestID, person: PersonName, entitlement: EntitlementName, charterVersion: Int64, selector: Selector,
         capabilities: Set<Capability>, runAs: RunAsName, duration: Duration, reason: String, fields: [String: String] = [:],
-        isBreakGlass: Bool = false, at: Timestamp
+        isBreakGlass: Bool = false, at: Timestamp, start: Timestamp? = nil, extends: ExtendedGrant? = nil
     ) {
         self.id = id
         self.person = person
@@ -34,6 +52,16 @@ package struct RequestTerms: Sendable, Equatable {
         self.fields = fields
         self.isBreakGlass = isBreakGlass
         self.at = at
+        self.start = start
+        self.extends = extends
+    }
+
+    /// The terms of a request for more time on the grant that came from this one.
+    package func extended(as id: RequestID, lease: Int64, by duration: Duration, reason: String, at: Timestamp) -> RequestTerms {
+        RequestTerms(
+            id: id, person: person, entitlement: entitlement, charterVersion: charterVersion, selector: selector,
+            capabilities: capabilities, runAs: runAs, duration: duration, reason: reason, fields: fields,
+            isBreakGlass: isBreakGlass, at: at, extends: ExtendedGrant(request: self.id, lease: lease))
     }
 }
 

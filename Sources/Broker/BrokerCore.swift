@@ -124,7 +124,7 @@ final class BrokerCore: Sendable {
         case .requestChanged(let id): waiters.changed(id)
         case .grantOver(let over, let selector):
             for node in roll.current.directory.nodes(matching: selector) { agents.send(.grantsOver([over]), to: node.name) }
-        case .rollGrew, .endSessions, .endSession, .deadlineSet: break
+        case .rollGrew, .endSessions, .endSession, .leaseChanged, .deadlineSet: break
         }
         for listener in listeners.withLock({ $0 }) { listener(consequence) }
     }

@@ -46,7 +46,7 @@ package enum ClientProgram {
 
     private static let nodes: [CommandNode] = [
         .command(RequestCommand.self), .command(BreakGlassCommand.self), .command(RequestsCommand.self), .command(ShowCommand.self),
-        .command(GrantsCommand.self), .command(WithdrawCommand.self), .command(DoneCommand.self),
+        .command(GrantsCommand.self), .command(ExtendCommand.self), .command(WithdrawCommand.self), .command(DoneCommand.self),
         .command(ApproveCommand.self), .command(DenyCommand.self), .command(ReviewCommand.self), .command(ReviewsCommand.self),
         .command(WatchRequestsCommand.self),
         .command(WatchCommand.self),

@@ -13,6 +13,8 @@ extension GrantEvidence {
         /// Whose consent it rests on; `nil` without a grant.
         package let consent: Consent?
         package let leases: [SessionID: Lease]
+        /// What each extension added, at most.
+        package let extensions: [GrantTerms]
     }
 
     /// Verifies every signature, every binding and every proof.
@@ -27,11 +29,12 @@ extension GrantEvidence {
             try checkAsking(rolls)
             try checkReview(rolls)
             let terms = try judge(rolls)
+            let added = try extensions.map { try judge($0, rolls) }
             guard activation == nil || terms != nil else { throw EvidenceError.doesNotBelong(type: "activation", to: "request") }
             var leases: [SessionID: Lease] = [:]
             for session in sessions { leases[session.opening.id] = try check(session, rolls) }
             try checkMentions()
-            return Finding(request: request.id, terms: terms, consent: terms.map { _ in consent }, leases: leases)
+            return Finding(request: request.id, terms: terms, consent: terms.map { _ in consent }, leases: leases, extensions: added)
         } catch {
             throw EvidenceError(error)
         }
@@ -41,6 +44,7 @@ extension GrantEvidence {
         var all = roll + [request.source, head.source] + votes.map(\.source) + endings.map(\.source)
         if let activation { all.append(activation.source) }
         if let review { all.append(review.source) }
+        for extended in extensions { all += [extended.statement.source] + extended.votes.map(\.source) }
         for session in sessions {
             all.append(session.opening.source)
             if let acceptance = session.acceptance { all.append(acceptance.source) }
@@ -59,11 +63,16 @@ extension GrantEvidence {
         }
     }
 
+    /// What the file is about.
+    private var subjects: Set<String> {
+        let grant: GrantID = request.id.sibling()
+        return Set([request.id.description, grant.description] + sessions.map(\.opening.id.description) + extensions.map(\.statement.id.description))
+    }
+
     private func checkLedger(_ roll: Roll) throws {
         guard head.value.root == roll.root else { throw EvidenceError.otherInstallation(type: LedgerHeadStatement.type) }
         guard let broker = roll.broker else { throw EvidenceError.rollEmpty }
         try head.check(signedBy: broker, who: "the broker")
-        let subjects = Set([request.id.description, (request.id.sibling() as GrantID).description] + sessions.map(\.opening.id.description))
         var last: Int64 = 0
         for proven in entries {
             guard proven.entry.number > last, subjects.contains(proven.entry.subject), try proven.isIn(head.value) else {
@@ -87,7 +96,15 @@ extension GrantEvidence {
             }
             try rolls.check(activation, by: activation.value.person, activation.value.root)
         }
-        let subjects = Set([request.id.description, (request.id.sibling() as GrantID).description] + sessions.map(\.opening.id.description))
+        for extended in extensions {
+            try rolls.check(extended.statement, by: request.value.person, extended.statement.value.root, at: extended.statement.value.rollNumber)
+            for vote in extended.votes {
+                guard vote.value.request == extended.statement.digest else {
+                    throw EvidenceError.doesNotBelong(type: VoteStatement.type, to: "extension")
+                }
+                try rolls.check(vote, by: vote.value.vote.person, vote.value.root, at: vote.value.rollNumber)
+            }
+        }
         for ending in endings {
             guard subjects.contains(ending.value.subject) else {
                 throw EvidenceError.doesNotBelong(type: EndingStatement.type, to: "grant")
@@ -124,12 +141,32 @@ extension GrantEvidence {
         }
     }
 
+    /// An extension is in the file because it was agreed to.
+    private func judge(_ extended: ExtensionEvidence, _ rolls: RollHistory) throws -> GrantTerms {
+        let directory = try rolls.roll(at: extended.rollNumber).directory
+        let terms = try extended.statement.terms(extending: request)
+        guard case .approved(let agreed) = try Approval.judge(terms, votes: extended.votes.map(\.value.vote), in: directory) else {
+            throw EvidenceError.doesNotBelong(type: ExtensionStatement.type, to: "grant")
+        }
+        return agreed
+    }
+
+    /// Those that the node's lease contained.
+    private func extensions(of session: SessionPart) -> [ExtensionEvidence] {
+        let version = session.acceptance?.value.leaseVersion ?? 1
+        return extensions.filter { $0.statement.value.lease <= version }.map { extended in
+            ExtensionEvidence(statement: extended.statement, votes: extended.votes.filter(\.value.vote.approves))
+        }
+    }
+
     private func check(_ session: SessionPart, _ rolls: RollHistory) throws -> Lease {
         guard let activation else { throw EvidenceError.doesNotBelong(type: OpeningStatement.type, to: "grant") }
         let opening = session.opening
         let evidence = OpeningEvidence(
-            request: request, votes: votes.filter(\.value.vote.approves), activation: activation, opening: opening)
-        let roll = try rolls.roll(at: max(opening.value.rollNumber, votes.map(\.value.rollNumber).max() ?? 0))
+            request: request, votes: votes.filter(\.value.vote.approves), activation: activation, opening: opening,
+            extensions: extensions(of: session))
+        let known = [opening.value.rollNumber] + votes.map(\.value.rollNumber) + evidence.extensions.map(\.rollNumber)
+        let roll = try rolls.roll(at: known.max() ?? 0)
         let lease = try evidence.decide(with: roll, at: opening.value.at)
         guard let node = rolls.last.directory.nodes[opening.value.node] else { throw EvidenceError.rollEmpty }
         if let acceptance = session.acceptance {
@@ -158,6 +195,14 @@ extension GrantEvidence {
             try checkMention(vote.value.vote.approves ? "vote.approve" : "vote.deny", request.id.description, vote.digest)
         }
         let grant: GrantID = request.id.sibling()
+        for extended in extensions {
+            let id = extended.statement.id.description
+            try checkMention("request.created", id, extended.statement.digest)
+            for vote in extended.votes {
+                try checkMention(vote.value.vote.approves ? "vote.approve" : "vote.deny", id, vote.digest)
+            }
+            try checkMention("grant.extended", grant.description, extended.statement.digest)
+        }
         if let activation { try checkMention("grant.active", grant.description, activation.digest) }
         for session in sessions {
             let id = session.opening.id.description

@@ -31,6 +31,8 @@ package struct GrantEvidence: Sendable, Equatable {
     /// Of a request that broke glass, once somebody has judged it.
     package let review: Signed<ReviewStatement>?
     package let activation: Signed<ActivationStatement>?
+    /// Those that were agreed to, in order.
+    package let extensions: [ExtensionEvidence]
     package let endings: [Signed<EndingStatement>]
     package let sessions: [SessionPart]
     /// Every ledger entry about the request, the grant and its sessions.
@@ -42,7 +44,8 @@ package struct GrantEvidence: Sendable, Equatable {
 
     package init(
         roll: [SignedText], request: Signed<RequestStatement>, votes: [Signed<VoteStatement>],
-        review: Signed<ReviewStatement>? = nil, activation: Signed<ActivationStatement>?, endings: [Signed<EndingStatement>], sessions: [SessionPart],
+        review: Signed<ReviewStatement>? = nil, activation: Signed<ActivationStatement>?, extensions: [ExtensionEvidence] = [],
+        endings: [Signed<EndingStatement>], sessions: [SessionPart],
         entries: [ProvenEntry], head: Signed<LedgerHeadStatement>
     ) {
         self.roll = roll
@@ -50,6 +53,7 @@ package struct GrantEvidence: Sendable, Equatable {
         self.votes = votes
         self.review = review
         self.activation = activation
+        self.extensions = extensions
         self.endings = endings
         self.sessions = sessions
         self.entries = entries
@@ -60,7 +64,7 @@ package struct GrantEvidence: Sendable, Equatable {
         .object([
             "format": .string(Self.format), "roll": .array(roll.map(\.json)), "request": request.source.json,
             "votes": .array(votes.map(\.source.json)), "review": review?.source.json ?? .null, "activation": activation?.source.json ?? .null,
-            "endings": .array(endings.map(\.source.json)), "sessions": .array(sessions.map(\.json)),
+            "extensions": .array(extensions.map(\.json)), "endings": .array(endings.map(\.source.json)), "sessions": .array(sessions.map(\.json)),
             "ledger": .array(entries.map(\.json)), "head": head.source.json,
         ])
     }
@@ -91,6 +95,7 @@ package struct GrantEvidence: Sendable, Equatable {
             votes = try reader.array("votes", maximum: OpeningEvidence.maximumVotes).map { try Signed(SignedText($0)) }
             review = try Self.optional(try reader.value("review"))
             activation = try Self.optional(try reader.value("activation"))
+            extensions = try reader.array("extensions", maximum: ExtensionEvidence.maximumCount).map { try ExtensionEvidence($0) }
             endings = try reader.array("endings", maximum: 10_000).map { try Signed(SignedText($0)) }
             sessions = try reader.array("sessions", maximum: 100_000).map { try SessionPart($0) }
             entries = try reader.array("ledger", maximum: 1_000_000).map { try ProvenEntry($0) }

@@ -22,6 +22,8 @@ package struct RequestStatement: Statement {
     package let fieldValues: [String: String]
     /// Asked for without anybody's consent. Nobody but the requester can say so.
     package let isBreakGlass: Bool
+    /// When the grant is to begin; `nil`: when it is first used.
+    package let start: Timestamp?
     /// The end of the roll that the requester's client knew.
     package let rollNumber: Int64
     package let nonce: String
@@ -30,7 +32,7 @@ package struct RequestStatement: Statement {
     package init(
         root: Digest, person: PersonName, entitlement: EntitlementName, charterVersion: Int64, selector: Selector,
         capabilities: Set<Capability>, runAs: RunAsName, duration: Duration, reason: String, fieldValues: [String: String] = [:],
-        isBreakGlass: Bool = false, rollNumber: Int64, nonce: String, at: Timestamp
+        isBreakGlass: Bool = false, start: Timestamp? = nil, rollNumber: Int64, nonce: String, at: Timestamp
     ) {
         self.root = root
         self.person = person
@@ -43,6 +45,7 @@ package struct RequestStatement: Statement {
         self.reason = reason
         self.fieldValues = fieldValues
         self.isBreakGlass = isBreakGlass
+        self.start = start
         self.rollNumber = rollNumber
         self.nonce = nonce
         self.at = at
@@ -55,7 +58,7 @@ package struct RequestStatement: Statement {
             "capabilities": .array(capabilities.sorted().map { .string($0.rawValue) }), "runAs": .string(runAs.text),
             "duration": .seconds(duration), "reason": .string(reason),
             "fields": .keyedStrings(fieldValues.map { ($0.key, $0.value) }), "roll": .integer(rollNumber),
-            "breakGlass": .bool(isBreakGlass), "nonce": .string(nonce), "at": .time(at),
+            "breakGlass": .bool(isBreakGlass), "start": start.map { .time($0) } ?? .null, "nonce": .string(nonce), "at": .time(at),
         ]
     }
 
@@ -81,6 +84,11 @@ package struct RequestStatement: Statement {
             uniquingKeysWith: { first, _ in first })
         try ReasonField.check(fieldValues)
         isBreakGlass = try reader.bool("breakGlass")
+        switch try reader.value("start") {
+        case .null: start = nil
+        case .integer(let time) where Timestamp.validRange.contains(time): start = Timestamp(milliseconds: time)
+        default: throw EvidenceError.fieldMalformed("`start` is not a time")
+        }
         rollNumber = try reader.integer("roll", in: 1...1_000_000_000)
         nonce = try reader.nonce()
         at = try reader.timestamp("at")
@@ -94,7 +102,7 @@ extension Signed<RequestStatement> {
         RequestTerms(
             id: id, person: value.person, entitlement: value.entitlement, charterVersion: value.charterVersion,
             selector: value.selector, capabilities: value.capabilities, runAs: value.runAs, duration: value.duration,
-            reason: value.reason, fields: value.fieldValues, isBreakGlass: value.isBreakGlass, at: value.at)
+            reason: value.reason, fields: value.fieldValues, isBreakGlass: value.isBreakGlass, at: value.at, start: value.start)
     }
 }
 

@@ -15,6 +15,8 @@ package enum ControlMessage: Sendable, Equatable {
     case refused(SessionID, Problem)
     /// A signed receipt; answered with ``receiptStored(_:)``.
     case receipt(SignedText)
+    /// The node does not prolong a session, and says why.
+    case leaseRefused(SessionID, Problem)
     /// How much of the ledger the node has seen a head for; answered with ``ledgerHead(_:)``.
     case ledgerSeen(Int64)
     /// What the node says of itself, for people to read.
@@ -27,6 +29,9 @@ package enum ControlMessage: Sendable, Equatable {
     case roll([SignedText])
     /// An opening with all its evidence.
     case open(OpeningEvidence)
+    /// All evidence for the lease of a session that lives: its grant was extended. Sent again whenever an agent says
+    /// hello; the node decides, and one that it holds already changes nothing.
+    case lease(OpeningEvidence)
     case end(SessionID, Session.EndReason, detail: String)
     /// Grants that ended before their time: said when one does, and to a node that says hello.
     case grantsOver([GrantOver])
@@ -35,6 +40,10 @@ package enum ControlMessage: Sendable, Equatable {
     case time(Timestamp)
     /// The head of the ledger, with what shows that it continues what the node has seen.
     case ledgerHead(LedgerNews)
+
+    // Agent → supervisor
+    /// The agent has put a new lease into the session's folder.
+    case leaseMoved(SessionID)
 
     // Supervisor → broker, then broker → client
     case accepted(SignedText)
@@ -66,12 +75,16 @@ package enum ControlMessage: Sendable, Equatable {
                 ]
             case .refused(let id, let problem):
                 ["type": "refused", "session": .string(id.description), "problem": problem.json]
+            case .leaseRefused(let id, let problem):
+                ["type": "lease-refused", "session": .string(id.description), "problem": problem.json]
             case .receipt(let receipt): ["type": "receipt", "receipt": receipt.json]
             case .ledgerSeen(let size): ["type": "ledger-seen", "size": .integer(size)]
             case .facts(let facts): ["type": "facts", "facts": facts.json]
             case .distrusts(let problem): ["type": "distrusts", "problem": problem.json]
             case .roll(let entries): ["type": "roll", "entries": .array(entries.map(\.json))]
             case .open(let evidence): ["type": "open", "evidence": evidence.json]
+            case .lease(let evidence): ["type": "lease", "evidence": evidence.json]
+            case .leaseMoved(let id): ["type": "lease-moved", "session": .string(id.description)]
             case .end(let id, let reason, let detail):
                 [
                     "type": "end", "session": .string(id.description), "reason": .string(reason.rawValue),
@@ -113,6 +126,9 @@ package enum ControlMessage: Sendable, Equatable {
             case "refused":
                 let value = try reader.value("problem")
                 self = .refused(try SessionID(try reader.string("session")), Problem(value, status: 403))
+            case "lease-refused":
+                let value = try reader.value("problem")
+                self = .leaseRefused(try SessionID(try reader.string("session")), Problem(value, status: 403))
             case "receipt": self = .receipt(try SignedText(try reader.value("receipt")))
             case "ledger-seen": self = .ledgerSeen(try reader.integer("size", in: 0...Int64.max))
             case "facts": self = .facts(try NodeFacts(try reader.value("facts")))
@@ -120,6 +136,8 @@ package enum ControlMessage: Sendable, Equatable {
             case "roll":
                 self = .roll(try reader.array("entries", maximum: Limits.rollBatch).map { try SignedText($0) })
             case "open": self = .open(try OpeningEvidence(try reader.value("evidence")))
+            case "lease": self = .lease(try OpeningEvidence(try reader.value("evidence")))
+            case "lease-moved": self = .leaseMoved(try SessionID(try reader.string("session")))
             case "end":
                 let name = try reader.string("reason", maximum: 32)
                 guard let reason = Session.EndReason(rawValue: name) else { throw EvidenceError.typeUnknown(name) }

@@ -14,6 +14,7 @@
 ///     7 close          -                     client → node: the operator closes the session
 ///     8 notice         UTF-8 text            node → client: a line for the operator
 ///     9 end            UTF-8 text            node → client: the last frame; JSON of the ending
+///    10 lease          version 8 · end 8     node → client: the lease as it is now, its end in ms since 1970
 ///
 /// Integers are big-endian. An offset counts the bytes of its stream from 0, so both ends see a gap or a repetition.
 package enum Frame {
@@ -26,11 +27,12 @@ package enum Frame {
     case close
     case notice(String)
     case end(String)
+    case lease(version: UInt64, notAfter: UInt64)
 
     package enum Stream: UInt8, Sendable { case input = 1, output = 2, errorOutput = 3 }
 
     package enum Kind: UInt8, Sendable {
-        case input = 1, output, errorOutput, resize, credit, endOfInput, close, notice, end
+        case input = 1, output, errorOutput, resize, credit, endOfInput, close, notice, end, lease
     }
 
     package static let tagLength = 16
@@ -54,6 +56,7 @@ package enum Frame {
         case .close: self = .close
         case .notice: self = .notice(try rest.text())
         case .end: self = .end(try rest.text())
+        case .lease: self = .lease(version: try rest.integer(), notAfter: try rest.integer())
         }
         try rest.finish()
     }
@@ -70,6 +73,7 @@ package enum Frame {
         case .close: [Kind.close.rawValue]
         case .notice(let text): [Kind.notice.rawValue] + Array(text.utf8)
         case .end(let text): [Kind.end.rawValue] + Array(text.utf8)
+        case .lease(let version, let end): [Kind.lease.rawValue] + bigEndian(version) + bigEndian(end)
         }
     }
 

@@ -7,6 +7,7 @@ package enum Route {
     package static let requests = "/v1/requests"
     package static let votes = "/v1/votes"
     package static let activations = "/v1/activations"
+    package static let extensions = "/v1/extensions"
     package static let endings = "/v1/endings"
     package static let reviews = "/v1/reviews"
     package static let grants = "/v1/grants"

@@ -88,12 +88,13 @@ extension Connection {
     package func insert(_ grant: Grant, for request: RequestID, at now: Timestamp) throws {
         try run(
             """
-            INSERT INTO grant (id, request, holder, state, version, granted_seconds, activate_before, created_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            INSERT INTO grant (id, request, holder, state, version, granted_seconds, activate_before, created_at,
+                               starts_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
             """,
             .text(grant.id.description), .text(request.description), .text(grant.holder.text),
             .text(grant.state.rawValue), .integer(grant.version), .integer(grant.granted.wholeSeconds),
-            .integer(grant.activateBefore.milliseconds), .integer(now.milliseconds))
+            .integer(grant.activateBefore.milliseconds), .integer(now.milliseconds), SQLValue(grant.startsAt?.milliseconds))
     }
 
     /// Stores a transition; see ``update(_:from:at:)-request``.
@@ -106,13 +107,14 @@ extension Connection {
             """
             UPDATE grant SET state = ?3, version = ?4, not_before = ?5, not_after = ?6, end_reason = ?7,
                 ended_at = ?8, activation = coalesce(?9, activation),
-                activation_signatures = coalesce(?10, activation_signatures)
+                activation_signatures = coalesce(?10, activation_signatures), lease = ?11
             WHERE id = ?1 AND version = ?2
             """,
             .text(grant.id.description), .integer(version), .text(grant.state.rawValue), .integer(grant.version),
             SQLValue(grant.notBefore?.milliseconds), SQLValue(grant.notAfter?.milliseconds),
             SQLValue(grant.endReason?.rawValue), SQLValue(grant.state.isTerminal ? now.milliseconds : nil),
-            SQLValue(activation?.source.text), SQLValue(activation?.source.signaturesJSON.text))
+            SQLValue(activation?.source.text), SQLValue(activation?.source.signaturesJSON.text),
+            .integer(grant.lease))
         guard changed == 1 else { throw StorageError.changedMeanwhile("Grant \(grant.id)") }
     }
 
@@ -125,9 +127,10 @@ extension Connection {
             id: try GrantID(try row.text("id")), holder: try PersonName(try row.text("holder")),
             granted: .seconds(try row.integer("granted_seconds")),
             activateBefore: Timestamp(milliseconds: try row.integer("activate_before")),
+            startsAt: try row.optionalInteger("starts_at").map { Timestamp(milliseconds: $0) },
             notBefore: try row.optionalInteger("not_before").map { Timestamp(milliseconds: $0) },
-            notAfter: try row.optionalInteger("not_after").map { Timestamp(milliseconds: $0) }, endReason: reason,
-            state: state, version: try row.integer("version"))
+            notAfter: try row.optionalInteger("not_after").map { Timestamp(milliseconds: $0) },
+            lease: try row.integer("lease"), endReason: reason, state: state, version: try row.integer("version"))
         let hasActivation = try row.optionalText("activation") != nil
         return StoredGrant(
             machine: machine, request: try RequestID(try row.text("request")),

@@ -7,12 +7,20 @@ import StrictJSON
 /// A request with the statements it rests on.
 package struct StoredRequest: Sendable {
     package var machine: AccessRequest
+    /// What was asked first: of a request for more time, the request that it extends.
     package let statement: Signed<RequestStatement>
+    /// Set in a request for more time.
+    package let extending: Signed<ExtensionStatement>?
     package let votes: [Signed<VoteStatement>]
     package let createdAt: Timestamp
     package let resolvedAt: Timestamp?
 
     package var id: RequestID { machine.terms.id }
+    /// The bytes that made this request.
+    package var source: SignedText { extending?.source ?? statement.source }
+    package var digest: Digest { extending?.digest ?? statement.digest }
+    /// Of this request, or of the one that it extends.
+    package var grant: GrantID { (machine.terms.extends?.request ?? id).sibling() }
 }
 
 extension Connection {
@@ -69,6 +77,27 @@ extension Connection {
             .integer(request.terms.isBreakGlass ? 1 : 0))
     }
 
+    /// Inserts a request for more time.
+    package func insert(_ request: AccessRequest, _ extending: Signed<ExtensionStatement>, at now: Timestamp) throws {
+        guard let extended = request.terms.extends else { throw StorageError.corrupt(detail: "an extension extends nothing") }
+        try run(
+            """
+            INSERT INTO request (id, digest, person, state, version, statement, signatures, entitlement, charter,
+                                 created_at, decide_before, extends, lease)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+            """,
+            .text(request.terms.id.description), .text(extending.digest.hex), .text(request.terms.person.text),
+            .text(request.state.rawValue), .integer(request.version), .text(extending.source.text),
+            .text(extending.source.signaturesJSON.text), .text(request.terms.entitlement.text),
+            .integer(request.terms.charterVersion), .integer(now.milliseconds), .integer(request.decideBefore.milliseconds),
+            .text(extended.request.description), .integer(extended.lease))
+    }
+
+    /// The requests for more time on the grant of `request`, in the order of their leases.
+    package func extensions(of request: RequestID) throws -> [StoredRequest] {
+        try query("SELECT * FROM request WHERE extends = ?1 ORDER BY lease, created_at, id", .text(request.description)).map(storedRequest)
+    }
+
     /// Stores a transition. Of two from one version exactly one changes the row.
     ///
     /// - Throws: ``X for the other.
@@ -102,7 +131,7 @@ extension Connection {
         let row = try first(
             """
             SELECT count(*) AS n FROM request
-            WHERE person = ?1 AND created_at >= ?2 AND entitlement = ?3 AND state = 'approved' AND break_glass = 0
+            WHERE person = ?1 AND created_at >= ?2 AND entitlement = ?3 AND state = 'approved' AND break_glass = 0 AND extends IS NULL
                 AND NOT EXISTS (SELECT 1 FROM vote WHERE vote.request = request.id)
             """, .text(person.text), .integer(since.milliseconds), .text(entitlement.text))
         return Int(try row?.integer("n") ?? 0)
@@ -111,19 +140,27 @@ extension Connection {
     // MARK: Reading
 
     private func storedRequest(_ row: Row) throws -> StoredRequest {
-        let statement = try signed(row, RequestStatement.self)
+        let (statement, extending) = try statements(row)
         let votes = try query("SELECT statement, signatures FROM vote WHERE request = ?1 ORDER BY at, person", .text(try row.text("id")))
             .map { try signed($0, VoteStatement.self) }
         guard let state = AccessRequest.State(rawValue: try row.text("state")) else {
             throw StorageError.corrupt(detail: "a request has an unknown state")
         }
         let machine = AccessRequest(
-            terms: statement.terms, decideBefore: Timestamp(milliseconds: try row.integer("decide_before")),
+            terms: try extending?.terms(extending: statement) ?? statement.terms, decideBefore: Timestamp(milliseconds: try row.integer("decide_before")),
             votes: votes.map(\.value.vote), state: state, version: try row.integer("version"))
         return StoredRequest(
-            machine: machine, statement: statement, votes: votes,
+            machine: machine, statement: statement, extending: extending, votes: votes,
             createdAt: Timestamp(milliseconds: try row.integer("created_at")),
             resolvedAt: try row.optionalInteger("resolved_at").map { Timestamp(milliseconds: $0) })
+    }
+
+    private func statements(_ row: Row) throws -> (Signed<RequestStatement>, Signed<ExtensionStatement>?) {
+        guard let extended = try row.optionalText("extends") else { return (try signed(row, RequestStatement.self), nil) }
+        guard let first = try first("SELECT * FROM request WHERE id = ?1", .text(extended)) else {
+            throw StorageError.corrupt(detail: "an extension extends a request that is not there")
+        }
+        return (try signed(first, RequestStatement.self), try signed(row, ExtensionStatement.self))
     }
 
     /// A statement from its two columns.

@@ -66,12 +66,19 @@ package enum Schema {
             decide_before INTEGER NOT NULL,
             resolved_at INTEGER,
             reason_code TEXT CHECK (length(reason_code) <= 64),
+            -- Set in a request for more time: the request whose grant it extends, and the lease that it makes.
+            extends TEXT REFERENCES request (id),
+            lease INTEGER CHECK (lease BETWEEN 2 AND 1000),
             CONSTRAINT plain CHECK (instr(id || digest || person || entitlement || statement, char(0)) = 0),
             CONSTRAINT as_signed CHECK (
-                instr(statement, '"type":"request"') > 0 AND instr(statement, '"person":"' || person || '"') > 0
-                AND instr(statement, '"entitlement":"' || entitlement || '"') > 0
-                AND instr(statement, '"charter":' || charter || ',') > 0
-                AND instr(statement, '"breakGlass":' || iif(break_glass, 'true', 'false')) > 0),
+                instr(statement, '"person":"' || person || '"') > 0 AND CASE WHEN extends IS NULL
+                    THEN instr(statement, '"type":"request"') > 0
+                        AND instr(statement, '"entitlement":"' || entitlement || '"') > 0
+                        AND instr(statement, '"charter":' || charter || ',') > 0
+                        AND instr(statement, '"breakGlass":' || iif(break_glass, 'true', 'false')) > 0
+                    ELSE instr(statement, '"type":"extension"') > 0 AND instr(statement, '"lease":' || lease || ',') > 0
+                        AND break_glass = 0 END),
+            CONSTRAINT linked CHECK ((extends IS NULL) = (lease IS NULL) AND extends IS NOT id),
             CONSTRAINT decided_after_asked CHECK (decide_before > created_at),
             CONSTRAINT resolved_or_pending CHECK ((state = 'pending') = (resolved_at IS NULL)),
             CONSTRAINT approved_in_time CHECK (state <> 'approved' OR resolved_at < decide_before),
@@ -80,12 +87,21 @@ package enum Schema {
         CREATE INDEX request_due ON request (decide_before) WHERE state = 'pending';
         CREATE INDEX request_by_person ON request (person, created_at DESC);
         CREATE INDEX request_by_time ON request (created_at DESC);
+        CREATE UNIQUE INDEX request_extends ON request (extends, lease) WHERE state IN ('pending', 'approved');
 
         CREATE TRIGGER request_insert BEFORE INSERT ON request BEGIN
             SELECT RAISE(ABORT, 'a request begins pending, at version 1')
             WHERE NEW.state IS NOT 'pending' OR NEW.version IS NOT 1;
             SELECT RAISE(ABORT, 'this request exists')
             WHERE EXISTS (SELECT 1 FROM request WHERE id = NEW.id OR digest = NEW.digest);
+            SELECT RAISE(ABORT, 'an extension is of an active grant of the same person, and its next lease')
+            WHERE NEW.extends IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM request AS r JOIN grant AS g ON g.request = r.id
+                WHERE r.id = NEW.extends AND r.extends IS NULL AND r.person = NEW.person AND r.entitlement = NEW.entitlement
+                    AND r.charter = NEW.charter AND instr(NEW.statement, '"request":"' || r.digest || '"') > 0
+                    AND g.state = 'active' AND g.lease = NEW.lease - 1 AND NEW.decide_before <= g.not_after);
+            SELECT RAISE(ABORT, 'a grant has one undecided extension')
+            WHERE NEW.extends IS NOT NULL AND EXISTS (SELECT 1 FROM request WHERE extends = NEW.extends AND state = 'pending');
         END;
         CREATE TRIGGER request_update BEFORE UPDATE ON request BEGIN
             SELECT RAISE(ABORT, 'a resolved request never changes') WHERE OLD.state <> 'pending';
@@ -94,7 +110,8 @@ package enum Schema {
                 OR NEW.statement IS NOT OLD.statement OR NEW.signatures IS NOT OLD.signatures
                 OR NEW.entitlement IS NOT OLD.entitlement OR NEW.charter IS NOT OLD.charter
                 OR NEW.break_glass IS NOT OLD.break_glass
-                OR NEW.created_at IS NOT OLD.created_at OR NEW.decide_before IS NOT OLD.decide_before;
+                OR NEW.created_at IS NOT OLD.created_at OR NEW.decide_before IS NOT OLD.decide_before
+                OR NEW.extends IS NOT OLD.extends OR NEW.lease IS NOT OLD.lease;
             SELECT RAISE(ABORT, 'a version follows the last') WHERE NEW.version IS NOT OLD.version + 1;
         END;
         CREATE TRIGGER request_delete BEFORE DELETE ON request BEGIN SELECT RAISE(ABORT, 'a request is never deleted'); END;
@@ -141,8 +158,10 @@ package enum Schema {
             activate_before INTEGER NOT NULL,
             activation TEXT,
             activation_signatures TEXT CHECK (activation_signatures GLOB '[[]*]'),
+            starts_at INTEGER CHECK (starts_at > 0),
             not_before INTEGER CHECK (not_before > 0),
             not_after INTEGER,
+            lease INTEGER NOT NULL DEFAULT 1 CHECK (lease BETWEEN 1 AND 1000),
             ended_at INTEGER CHECK (ended_at > 0),
             end_reason TEXT CHECK (end_reason NOT GLOB '*[^a-z-]*' AND length(end_reason) BETWEEN 1 AND 32),
             created_at INTEGER NOT NULL CHECK (created_at > 0),
@@ -155,7 +174,9 @@ package enum Schema {
                 activation IS NULL OR (instr(activation, '"type":"activation"') > 0
                     AND instr(activation, '"person":"' || holder || '"') > 0)),
             CONSTRAINT time_boxed CHECK (
-                not_after IS NULL OR (not_after > not_before AND not_after - not_before <= granted_seconds * 1000)),
+                not_after IS NULL OR (not_after > not_before AND not_after - not_before <= CASE lease WHEN 1 THEN granted_seconds * 1000 ELSE 86400000 END)),
+            CONSTRAINT started_as_planned CHECK (not_before IS NULL OR starts_at IS NULL OR not_before >= starts_at),
+            CONSTRAINT extended_when_active CHECK (lease = 1 OR activation IS NOT NULL),
             CONSTRAINT over CHECK ((state IN ('ended', 'lapsed', 'cancelled')) = (ended_at IS NOT NULL)),
             CONSTRAINT reasoned CHECK ((state IN ('ending', 'ended', 'cancelled')) = (end_reason IS NOT NULL)),
             CONSTRAINT lapsed_in_time CHECK (state <> 'lapsed' OR ended_at >= activate_before)
@@ -184,15 +205,21 @@ package enum Schema {
             WHERE NOT (
                 (OLD.state = 'ready' AND NEW.state IN ('active', 'lapsed', 'cancelled'))
                 OR (OLD.state = 'active' AND NEW.state = 'ending')
+                OR (OLD.state = 'active' AND NEW.state = 'active' AND NEW.lease = OLD.lease + 1)
                 OR (OLD.state = 'ending' AND NEW.state = 'ended'));
             SELECT RAISE(ABORT, 'what was granted never changes')
             WHERE NEW.id IS NOT OLD.id OR NEW.request IS NOT OLD.request OR NEW.holder IS NOT OLD.holder
                 OR NEW.granted_seconds IS NOT OLD.granted_seconds OR NEW.activate_before IS NOT OLD.activate_before
-                OR NEW.created_at IS NOT OLD.created_at;
+                OR NEW.created_at IS NOT OLD.created_at OR NEW.starts_at IS NOT OLD.starts_at;
+            SELECT RAISE(ABORT, 'a lease is prolonged by an approved extension only')
+            WHERE NEW.lease IS NOT OLD.lease AND NOT (
+                NEW.lease = OLD.lease + 1 AND OLD.state = 'active' AND NEW.state = 'active' AND NEW.not_after > OLD.not_after
+                AND EXISTS (SELECT 1 FROM request WHERE extends = NEW.request AND lease = NEW.lease AND state = 'approved'));
             SELECT RAISE(ABORT, 'an activation never changes')
             WHERE OLD.state <> 'ready' AND (
                 NEW.activation IS NOT OLD.activation OR NEW.activation_signatures IS NOT OLD.activation_signatures
-                OR NEW.not_before IS NOT OLD.not_before OR NEW.not_after IS NOT OLD.not_after);
+                OR NEW.not_before IS NOT OLD.not_before
+                OR (NEW.lease = OLD.lease AND NEW.not_after IS NOT OLD.not_after));
             SELECT RAISE(ABORT, 'an activation is of what was asked')
             WHERE NEW.activation IS NOT NULL
                 AND NOT EXISTS (

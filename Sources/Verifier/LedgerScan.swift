@@ -16,6 +16,8 @@ struct LedgerScan {
 
     private(set) var findings = Findings()
     private(set) var mentions = Mentions()
+    /// What the policy approved by itself.
+    private(set) var automatic: Set<String> = []
     private(set) var count: Int64 = 0
     private(set) var chain = String(repeating: "0", count: 64)
     /// Hashes of complete subtrees, the largest first.
@@ -56,6 +58,7 @@ struct LedgerScan {
         let value = try? JSONValue(parsing: body)
         findings.expect(value?.canonical == body, "ledger \(number)", "its body is not canonical JSON")
         mentions.add(Mention(event: event, subject: subject, digest: value?["digest"]?.asString ?? ""), at: at)
+        if event == "request.approved", value?["automatic"] == true { automatic.insert(subject) }
         grow(Digest(hex: hash), nodes)
     }
 

@@ -25,6 +25,8 @@ struct WorkflowScan {
         /// The shortest that anybody agreed to, in seconds.
         var duration: Int64
         var nodes: Set<String>?
+        /// In a request for more time: the request whose grant it extends, and the lease it makes.
+        let extends: (request: String, lease: Int64)?
     }
 
     struct Grant {
@@ -33,7 +35,8 @@ struct WorkflowScan {
         let holder: String
         let notBefore: Int64
         let notAfter: Int64
-        let nodes: Set<String>
+        /// `nil`: the policy approved it, and nobody has looked at a list.
+        let nodes: Set<String>?
         let runAs: String
         let capabilities: [String]
     }
@@ -84,20 +87,24 @@ struct WorkflowScan {
             return findings.add(place, "there is no statement")
         }
         check(statement, by: row.text("person"), at: place)
-        findings.expect(statement.text("type") == "request", place, "the statement is of another type")
+        let extends = row.text("extends").map { (request: $0, lease: row.integer("lease") ?? 0) }
+        let type = extends == nil ? "request" : "extension"
+        findings.expect(statement.text("type") == type, place, "the statement is of another type")
         findings.expect(id == statement.id("r") && row.text("digest") == statement.digest, place, "its id is not its digest's")
-        for (column, key) in [("entitlement", "entitlement")] {
-            findings.expect(row.text(column) == statement.text(key), place, "`\(column)` is not what was signed")
+        if let extends {
+            findings.expect(extends.lease == statement.integer("lease"), place, "`lease` is not what was signed")
+        } else {
+            findings.expect(row.text("entitlement") == statement.text("entitlement"), place, "`entitlement` is not what was signed")
+            findings.expect(row.integer("charter") == statement.integer("charter"), place, "`charter` is not what was signed")
         }
         findings.expect(
             row.integer("break_glass") == (statement.bool("breakGlass") == true ? 1 : 0), place, "`break_glass` is not what was signed")
-        findings.expect(row.integer("charter") == statement.integer("charter"), place, "`charter` is not what was signed")
         checkMention("request.created", id, statement.digest, at: row.integer("created_at"), place: place)
         let state = row.text("state") ?? ""
         if state != "pending" { checkMention("request." + state, id, "", at: row.integer("resolved_at"), place: place) }
         requests[id] = Request(
             statement: statement, state: state, person: row.text("person") ?? "", isBreakGlass: statement.bool("breakGlass") == true,
-            charter: statement.integer("charter") ?? 0, duration: statement.integer("duration") ?? 0)
+            charter: statement.integer("charter") ?? 0, duration: statement.integer("duration") ?? 0, extends: extends)
     }
 
     private mutating func takeVote(_ row: DatabaseRow) {
@@ -134,6 +141,7 @@ struct WorkflowScan {
             case "pending", "withdrawn", "lapsed", "invalidated": break
             default: findings.add(place, "its state is unknown")
             }
+            if let extends = request.extends { checkExtension(request, of: extends.request, place) }
         }
     }
 
@@ -173,6 +181,17 @@ struct WorkflowScan {
         checkMention("review." + state, id, statement.digest, at: row.integer("reviewed_at"), place: place)
     }
 
+    private mutating func checkExtension(_ request: Request, of extended: String, _ place: String) {
+        guard let first = requests[extended], first.extends == nil else { return findings.add(place, "there is no request that it extends") }
+        findings.expect(first.statement.digest == request.statement.text("request"), place, "it extends another request than was signed")
+        findings.expect(first.person == request.person, place, "it extends another person's grant")
+    }
+
+    /// Those of a grant that were agreed to.
+    private func extensions(of request: String) -> [Request] {
+        requests.values.filter { $0.extends?.request == request && $0.state == "approved" }
+    }
+
     // MARK: Grants
 
     private mutating func takeGrant(_ row: DatabaseRow) {
@@ -188,17 +207,21 @@ struct WorkflowScan {
         checkState(state, row, id, place)
         let activation = SignedRow(row, "activation", "activation_signatures", at: place, &findings)
         let (begin, end) = (row.integer("not_before") ?? 0, row.integer("not_after") ?? 0)
+        let extended = extensions(of: row.text("request") ?? "")
+        let added = extended.reduce(0) { $0 + $1.duration }
+        findings.expect(row.integer("lease") == Int64(extended.count) + 1, place, "its lease is not that of its extensions")
+        for one in extended { checkMention("grant.extended", id, one.statement.digest, at: nil, place: place) }
         if let activation {
             check(activation, by: request.person, at: place)
             findings.expect(activation.text("type") == "activation", place, "the activation is of another type")
             findings.expect(activation.text("request") == request.statement.digest, place, "the activation is of another request")
             findings.expect(activation.integer("at") == begin, place, "it does not begin when it was activated")
-            findings.expect(end > begin && (end - begin) / 1000 <= granted, place, "it lasts longer than was granted")
+            findings.expect(end > begin && (end - begin) / 1000 <= granted + added, place, "it lasts longer than was granted")
             checkMention("grant.active", id, activation.digest, at: nil, place: place)
         }
         grants[id] = Grant(
             activation: activation, state: state, holder: request.person, notBefore: begin, notAfter: end,
-            nodes: request.nodes ?? [], runAs: request.statement.text("runAs") ?? "",
+            nodes: request.nodes, runAs: request.statement.text("runAs") ?? "",
             capabilities: request.statement.texts("capabilities"))
     }
 
@@ -232,7 +255,7 @@ struct WorkflowScan {
             default: break
             }
         }
-        for (id, request) in requests where request.state == "approved" {
+        for (id, request) in requests where request.state == "approved" && request.extends == nil {
             findings.expect(grants["g-" + id.dropFirst(2)] != nil, "request \(id)", "it is approved, and there is no grant")
         }
     }

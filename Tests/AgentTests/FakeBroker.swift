@@ -200,6 +200,7 @@ final class TestClient {
                 try acknowledge(.errorOutput, UInt64(record.errors.count))
             case .notice(let text): record.notices.append(text)
             case .credit(.input, let offset): record.credited = offset
+            case .lease: break
             case .end(let text):
                 record.ending = try SessionEnding(text)
                 try send(.close)

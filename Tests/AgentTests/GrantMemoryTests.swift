@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Access
 import Evidence
 import Posix
 import Testing
 
+@testable import Access
 @testable import Agent
 
 /// A lease of ten minutes that began at ``Installation/start``, and the memory of one node.
@@ -26,10 +26,17 @@ private struct Memory {
 
     var grants: GrantMemory { GrantMemory(directory.path) }
 
-    func deadline(wall: Timestamp = Installation.start, boot: Int64 = boot, bootID: String = "a", version: Int64 = 1) throws -> Int64 {
-        try grants.deadline(
-            of: lease, version: version, request: request,
-            at: GrantMemory.Moment(wall: wall, boot: boot, bootID: bootID))
+    /// - Parameters:
+    ///   - version: of the lease; each after the first adds `added`.
+    func deadline(
+        wall: Timestamp = Installation.start, boot: Int64 = boot, bootID: String = "a", version: Int64 = 1, added: Duration = .zero
+    ) throws -> Int64 {
+        let lease = Lease(
+            grant: lease.grant, version: version, notBefore: lease.notBefore, notAfter: lease.notAfter + added,
+            sessionMaximum: lease.sessionMaximum, idleLimit: lease.idleLimit, idleCounts: lease.idleCounts,
+            renewWithin: lease.renewWithin, detachedFor: lease.detachedFor, withoutBroker: lease.withoutBroker,
+            recording: lease.recording, settings: lease.settings, program: lease.program, consent: lease.consent)
+        return try grants.anchor(lease, of: request, at: GrantMemory.Moment(wall: wall, boot: boot, bootID: bootID)).deadline
     }
 }
 
@@ -76,9 +83,10 @@ private struct Memory {
         let later = try plan.evidence().decide(with: installation.roll, at: Installation.start + .seconds(300))
         #expect(later.notAfter == memory.lease.notAfter + .seconds(300))
         func deadline(boot: Int64, bootID: String) throws -> Int64 {
-            try memory.grants.deadline(
-                of: later, version: 1, request: memory.request,
-                at: GrantMemory.Moment(wall: Installation.start + .seconds(300), boot: boot, bootID: bootID))
+            try memory.grants.anchor(
+                later, of: memory.request,
+                at: GrantMemory.Moment(wall: Installation.start + .seconds(300), boot: boot, bootID: bootID)
+            ).deadline
         }
         #expect(try deadline(boot: Memory.boot + 5 * Memory.minute, bootID: "a") == first)
         #expect(try deadline(boot: 7, bootID: "b") == 7 + 5 * Memory.minute)
@@ -129,6 +137,27 @@ private struct Memory {
         _ = try memory.deadline(version: 2)
         #expect(refusal { _ = try memory.deadline(version: 1) } == "lease.outdated")
         #expect(refusal { _ = try memory.deadline(version: 2) } == "accepted")
+    }
+
+    @Test func `an extension moves the end by what it adds, however the wall clock was stepped`() throws {
+        let memory = try Memory()
+        let first = try memory.deadline()
+        let stepped = Installation.start + .seconds(-7200)
+        #expect(try memory.deadline(wall: stepped, boot: Memory.boot + Memory.minute, version: 2, added: .seconds(300)) == first + 5 * Memory.minute)
+    }
+
+    @Test func `the same extension again moves nothing`() throws {
+        let memory = try Memory()
+        _ = try memory.deadline()
+        let second = try memory.deadline(boot: Memory.boot + Memory.minute, version: 2, added: .seconds(300))
+        #expect(try memory.deadline(boot: Memory.boot + 2 * Memory.minute, version: 2, added: .seconds(300)) == second)
+    }
+
+    @Test func `an extension that comes when the time is up revives nothing`() throws {
+        let memory = try Memory()
+        let end = try memory.deadline()
+        #expect(refusal { _ = try memory.deadline(boot: end, version: 2, added: .seconds(300)) } == "grant.over")
+        #expect(try memory.deadline(boot: end - 1, version: 2, added: .seconds(300)) == end + 5 * Memory.minute)
     }
 
     @Test func `a damaged memory refuses the grant`() throws {

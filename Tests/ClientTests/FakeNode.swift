@@ -178,7 +178,7 @@ struct NodeEnd {
         case .endOfInput(let offset): return .endOfInput(offset)
         case .resize(let columns, let rows): return .resize(columns, rows)
         case .close: return .close
-        case .output, .errorOutput, .notice, .end: return .other
+        case .output, .errorOutput, .notice, .end, .lease: return .other
         }
     }
 }

@@ -67,7 +67,7 @@ extension Simulation {
             let request = record.terms.id
             if nodes[node].endedGrants.contains(request) { throw Refusal.grantOver(lease.grant, .ended, .revoked) }
             let known = fault == .anchorForgotten ? nil : nodes[node].anchors[request]
-            let anchor = try GrantAnchor(of: lease, version: 1, after: known, at: nodes[node].moment(now))
+            let anchor = try GrantAnchor(of: lease, after: known, at: nodes[node].moment(now))
             let mayLiveUntil = grantMayLive(request, lease, on: node)
             nodes[node].anchors[request] = anchor
             checkSeats(of: record.request, "session \(id)", in: directory)

@@ -35,18 +35,16 @@ package struct GrantMemory: Sendable {
 
     package init(_ directory: String) { self.directory = directory }
 
-    /// The moment at which the grant's time is up, in nanoseconds of the boot-time clock.
-    ///
-    /// See ``GrantAnchor``.
+    /// When the grant's time is up on this node, from now on also after a restart.
     ///
     /// - Parameter request: the digest of the request that the grant came from.
     /// - Throws: ``Refusal/grantOver(_:_:_:)`` for a grant that has ended, whatever the clocks say.
-    package func deadline(of lease: Lease, version: Int64, request: Digest, at now: Moment) throws -> Int64 {
+    package func anchor(_ lease: Lease, of request: Digest, at now: Moment) throws -> GrantAnchor {
         if let reason = try endReason(of: request) { throw Refusal.grantOver(lease.grant, .ended, reason) }
         let known = try anchor(of: request)
-        let anchor = try GrantAnchor(of: lease, version: version, after: known, at: now)
+        let anchor = try GrantAnchor(of: lease, after: known, at: now)
         if anchor != known { try save(anchor, of: request) }
-        return anchor.deadline
+        return anchor
     }
 
     /// Marks a grant as ended, for good. Agent and supervisors may do it at the same time: it is a file of its own.
@@ -106,6 +104,7 @@ package struct GrantMemory: Sendable {
             let anchor = GrantAnchor(
                 bootID: try reader.string("boot", maximum: 64), deadline: try reader.integer("deadline", in: 0...Int64.max),
                 leaseVersion: try reader.integer("lease", in: 1...1_000_000),
+                notBefore: Timestamp(milliseconds: try reader.integer("notBefore", in: Timestamp.validRange)),
                 notAfter: Timestamp(milliseconds: try reader.integer("notAfter", in: Timestamp.validRange)))
             try reader.finish()
             return anchor
@@ -117,7 +116,8 @@ package struct GrantMemory: Sendable {
     private func save(_ anchor: GrantAnchor, of request: Digest) throws {
         let value: JSONValue = .object([
             "boot": .string(anchor.bootID), "deadline": .integer(anchor.deadline),
-            "lease": .integer(anchor.leaseVersion), "notAfter": .integer(anchor.notAfter.milliseconds),
+            "lease": .integer(anchor.leaseVersion), "notBefore": .integer(anchor.notBefore.milliseconds),
+            "notAfter": .integer(anchor.notAfter.milliseconds),
         ])
         try DurableFile.writeAtomically(Array((value.text + "\n").utf8), to: path(request))
     }

@@ -166,6 +166,7 @@ package final class AgentService {
         case .ledgerHead(let news): try believe { try ledger.take(news) }
         case .roll(let entries): try believe { try append(entries) }
         case .open(let evidence): try open(evidence)
+        case .lease(let evidence): try prolong(evidence)
         case .end(let id, let reason, let detail): end(id, reason, detail)
         case .grantsOver(let grants):
             for grant in grants { try gatekeeper.grants.markEnded(grant.request, grant.reason, until: grant.until) }
@@ -173,8 +174,8 @@ package final class AgentService {
         case .receiptStored(let id):
             sentReceipts.remove(id)
             try supervisors.receiptStored(id)
-        case .hello, .refused, .receipt, .ledgerSeen, .accepted, .opening, .rejoin, .recorded, .watched, .clientLost, .attach, .attached,
-            .facts, .distrusts:
+        case .hello, .refused, .leaseRefused, .leaseMoved, .receipt, .ledgerSeen, .accepted, .opening, .rejoin, .recorded, .watched,
+            .clientLost, .attach, .attached, .facts, .distrusts:
             Log.warning("a message that is not for an agent was ignored")
         }
     }
@@ -229,6 +230,22 @@ package final class AgentService {
             let problem = Problem(AgentError(error))
             Log.warning("\(id): refused: \(problem.message)")
             try channel?.send(.refused(id, problem))
+        }
+    }
+
+    /// A grant was extended, says the broker. A lease that is held already, or an older one, changes nothing.
+    private func prolong(_ evidence: OpeningEvidence) throws {
+        let id = evidence.opening.id
+        do {
+            let move = try supervisors.prolong(id) { terms, held in
+                guard Int64(evidence.extensions.count) + 1 > held else { return nil }
+                return try gatekeeper.prolong(terms, by: evidence, with: roll.roll, at: try .now())
+            }
+            if let move { Log.info("\(id): extended until \(move.notAfter), lease \(move.version)") }
+        } catch {
+            let problem = Problem(AgentError(error))
+            Log.warning("\(id): not extended: \(problem.message)")
+            try channel?.send(.leaseRefused(id, problem))
         }
     }
 

@@ -16,8 +16,6 @@ package struct Gatekeeper: ~Copyable {
 
     /// Sessions on one node at a time.
     package static let maximumSessions = 512
-    /// There are no extensions yet: every lease is the first.
-    private static let leaseVersion: Int64 = 1
 
     package init(node: NodeName, agentUser: User, openings: consuming OpeningMemory, grants: GrantMemory) {
         self.node = node
@@ -41,10 +39,24 @@ package struct Gatekeeper: ~Copyable {
         guard sessions < Self.maximumSessions else { throw AgentError.tooManySessions(Self.maximumSessions) }
         try openings.take(opening, at: now.wall)
         let request = evidence.request.digest
-        let deadline = try grants.deadline(of: lease, version: Self.leaseVersion, request: request, at: now)
+        let anchor = try grants.anchor(lease, of: request, at: now)
         return SessionTerms(
-            opening: opening, request: request, device: device, lease: lease, leaseVersion: Self.leaseVersion,
-            deadline: deadline, bootID: now.bootID, startedAt: now.wall)
+            opening: opening, request: request, device: device, lease: lease, anchor: anchor, startedAt: now.wall)
+    }
+
+    /// Decides whether a session that lives gets a later end. Like an opening, on evidence alone: extension, votes and
+    /// whatever they rest on.
+    ///
+    /// - Parameter terms: of the session. The evidence must be of the very same opening.
+    /// - Throws: the first thing that is missing or does not hold. What has ended stays ended.
+    package func prolong(
+        _ terms: SessionTerms, by evidence: OpeningEvidence, with roll: Roll, at now: GrantMemory.Moment
+    ) throws -> LeaseMove {
+        guard evidence.opening.digest == terms.opening.digest, evidence.request.digest == terms.request else {
+            throw EvidenceError.doesNotBelong(type: ExtensionStatement.type, to: "session")
+        }
+        let lease = try evidence.decideLease(with: roll, at: now.wall)
+        return LeaseMove(try grants.anchor(lease, of: terms.request, at: now))
     }
 
     /// Whether this node can do what is asked.

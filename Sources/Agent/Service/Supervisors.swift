@@ -139,6 +139,26 @@ final class Supervisors {
         }
     }
 
+    /// Moves the end of a session that lives.
+    ///
+    /// - Parameter decide: says to where, for the session's terms and the version of the lease that it holds.
+    /// - Returns: the new lease; `nil` where there was nothing to move.
+    func prolong(_ id: SessionID, _ decide: (SessionTerms, Int64) throws -> LeaseMove?) throws -> LeaseMove? {
+        let folder = home.folder(of: id)
+        guard folder.exists, !folder.isEmpty, try folder.receipt() == nil else { return nil }
+        let terms = try folder.terms()
+        let held = max(terms.leaseVersion, try folder.leaseMove()?.version ?? 0)
+        guard let move = try decide(terms, held) else { return nil }
+        try folder.save(move)
+        do {
+            try folder.tell(.leaseMoved(id))
+        } catch {
+            // A supervisor that begins reads the folder; one that is gone has ended the session.
+            Log.info("\(id): no supervisor reads that its lease moved")
+        }
+        return move
+    }
+
     /// The receipts that wait for the broker. What a crashed supervisor left is ended first.
     func pendingReceipts() throws -> [(SessionID, SignedText)] {
         var receipts: [(SessionID, SignedText)] = []

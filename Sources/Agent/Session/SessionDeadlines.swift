@@ -15,8 +15,9 @@ package struct SessionDeadlines: Sendable {
     package typealias Instant = ContinuousClock.Instant
 
     /// The grant's end or the session's own maximum, whichever comes first.
-    package let end: Instant
-    package let endReason: Session.EndReason
+    package private(set) var end: Instant
+    package private(set) var endReason: Session.EndReason
+    private let maximumEnd: Instant
     private let idleLimit: Duration
     private let idleCounts: Entitlement.Activity
     private let renewWithin: Duration?
@@ -36,7 +37,7 @@ package struct SessionDeadlines: Sendable {
         grantEnd: Instant, sessionMaximum: Duration, idleLimit: Duration, idleCounts: Entitlement.Activity,
         renewWithin: Duration?, detachedFor: Duration = Policy.Defaults.detachedFor, start: Instant
     ) {
-        let maximumEnd = start + sessionMaximum
+        maximumEnd = start + sessionMaximum
         (end, endReason) = grantEnd <= maximumEnd ? (grantEnd, .expired) : (maximumEnd, .maximumDuration)
         self.idleLimit = idleLimit
         self.idleCounts = idleCounts
@@ -46,6 +47,13 @@ package struct SessionDeadlines: Sendable {
         lastHeard = start
         let total = start.duration(to: end)
         warnings = Self.warningTimes.filter { $0 < total }
+    }
+
+    /// The grant was extended. What was warned of is warned of again.
+    package mutating func move(grantEnd: Instant, at now: Instant) {
+        (end, endReason) = grantEnd <= maximumEnd ? (grantEnd, .expired) : (maximumEnd, .maximumDuration)
+        let left = now.duration(to: end)
+        warnings = Self.warningTimes.filter { $0 < left }
     }
 
     /// The operator typed, or sent standard input. Nothing else of theirs is activity: a window can change its size by
@@ -115,6 +123,16 @@ package struct SessionDeadlines: Sendable {
         let ofEnd = warnings.first.map { end - $0 }
         guard let ofEnd, let idleWarning else { return ofEnd ?? idleWarning }
         return min(ofEnd, idleWarning)
+    }
+}
+
+extension SessionDeadlines {
+    /// The line for the operator when the end has moved.
+    package static func extensionText(grant: GrantID, left: Duration, _ reason: Session.EndReason, at now: Timestamp) -> String {
+        let clock = (now + left).description.utf8.dropFirst(11).prefix(8)
+        let end = "\(String(decoding: clock, as: UTF8.self)) UTC, in \(DurationText.format(.seconds(max(1, left.wholeSeconds))))"
+        let because = reason == .maximumDuration ? ", when it reaches its longest duration" : ""
+        return "Grant \(grant) was extended. This session ends at \(end)\(because)."
     }
 }
 

@@ -21,6 +21,7 @@ package struct SessionFolder: Sendable {
 
     package var controlPath: String { path + "/control.fifo" }
     private var leasePath: String { path + "/lease.json" }
+    private var movePath: String { path + "/extension.json" }
     private var receiptPath: String { path + "/receipt.json" }
 
     package var exists: Bool { access(path, F_OK) == 0 }
@@ -42,6 +43,16 @@ package struct SessionFolder: Sendable {
         let limits = JSONLimits(bytes: 2 * SignedText.maximumLength)
         let bytes = try DurableFile.read(leasePath, maximumBytes: limits.bytes)
         return try SessionTerms(try JSONValue(parsing: bytes, limits: limits))
+    }
+
+    /// The lease that took the place of the first; `nil` while none did.
+    package func leaseMove() throws -> LeaseMove? {
+        guard access(movePath, F_OK) == 0 else { return nil }
+        return try LeaseMove(try JSONValue(parsing: try DurableFile.read(movePath, maximumBytes: 4096)))
+    }
+
+    package func save(_ move: LeaseMove) throws {
+        try DurableFile.writeAtomically(Array((move.json.text + "\n").utf8), to: movePath)
     }
 
     /// Held by the supervisor while it lives; who gets it knows that there is none.

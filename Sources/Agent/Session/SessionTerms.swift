@@ -41,17 +41,17 @@ package struct SessionTerms: Sendable, Equatable {
     var loginHost: String { "stint:\(id)" }
 
     package init(
-        opening: Signed<OpeningStatement>, request: Digest, device: PublicKey, lease: Lease, leaseVersion: Int64,
-        deadline: Int64, bootID: String, startedAt: Timestamp
+        opening: Signed<OpeningStatement>, request: Digest, device: PublicKey, lease: Lease, anchor: GrantAnchor,
+        startedAt: Timestamp
     ) {
         self.opening = opening
         self.request = request
         grant = lease.grant
         self.device = device
-        self.leaseVersion = leaseVersion
+        leaseVersion = anchor.leaseVersion
         notAfter = lease.notAfter
-        self.deadline = deadline
-        self.bootID = bootID
+        deadline = anchor.deadline
+        bootID = anchor.bootID
         sessionMaximum = lease.sessionMaximum
         idleLimit = lease.idleLimit
         idleCounts = lease.idleCounts

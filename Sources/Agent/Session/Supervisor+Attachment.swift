@@ -54,6 +54,7 @@ extension Supervisor {
             deadlines.clientMayBeThere()
             delivery.hasSentEnd = false
             if let input = program?.input { send(.credit(.input, offset: input.renewCredit())) }
+            tellLease()
             Log.info("\(terms.id): the client is attached again")
         } catch {
             Log.warning("\(terms.id): not attached: \(AgentError(error).message)")

@@ -43,7 +43,7 @@ extension Supervisor {
                 return finish(.failed, "The client acknowledged output that was not sent.")
             }
         case .close: finish(.clientClosed, "")
-        case .output, .errorOutput, .notice, .end: finish(.failed, "The client sent a frame that only a node sends.")
+        case .output, .errorOutput, .notice, .end, .lease: finish(.failed, "The client sent a frame that only a node sends.")
         }
     }
 
@@ -57,17 +57,40 @@ extension Supervisor {
 
     private func take(_ message: ControlMessage, at now: ContinuousClock.Instant) {
         switch message {
-        case .time(let time) where SessionDeadlines.isOver(terms.notAfter, byBroker: time): finish(.expired, "By the broker's clock.")
+        case .time(let time) where SessionDeadlines.isOver(lease.notAfter, byBroker: time): finish(.expired, "By the broker's clock.")
         case .time: break
         case .end(let id, let reason, let detail) where id == terms.id: finish(reason.fromBroker, detail)
         case .receiptStored(let id) where id == terms.id: receiptStored()
         case .recorded(let id, let offsets) where id == terms.id: recorded(offsets, at: now)
         case .clientLost(let id) where id == terms.id: clientLost(at: now)
         case .attach(let statement): attach(statement)
-        case .hello, .refused, .receipt, .ledgerSeen, .ledgerHead, .roll, .open, .accepted, .opening, .end, .grantsOver,
-            .receiptStored, .rejoin, .facts, .distrusts, .recorded, .watched, .clientLost, .attached:
+        case .leaseMoved(let id) where id == terms.id: takeLease()
+        case .hello, .refused, .lease, .leaseRefused, .leaseMoved, .receipt, .ledgerSeen, .ledgerHead, .roll, .open, .accepted,
+            .opening, .end, .grantsOver, .receiptStored, .rejoin, .facts, .distrusts, .recorded, .watched, .clientLost, .attached:
             Log.warning("\(terms.id): a message that is not for a supervisor was ignored")
         }
+    }
+
+    /// Takes the lease that the agent has verified and put into the folder. Whoever says that there is one, only that
+    /// counts; what ends by the old deadline before it is read has ended.
+    func takeLease() {
+        guard case .running = phase else { return }
+        do {
+            guard let move = try folder.leaseMove(), move.version > lease.version, move.bootID == terms.bootID else { return }
+            lease = (move.version, move.notAfter)
+            deadlines.move(grantEnd: BootClock.instant(nanoseconds: move.deadline), at: .now)
+            Log.info("\(terms.id): the lease moved to \(move.notAfter), version \(move.version)")
+            tellLease()
+            let left = ContinuousClock.now.duration(to: deadlines.end)
+            send(.notice(SessionDeadlines.extensionText(grant: terms.grant, left: left, deadlines.endReason, at: .now)))
+        } catch {
+            Log.warning("\(terms.id): \(AgentError(error).message)")
+        }
+    }
+
+    func tellLease() {
+        guard lease.version > 1, let end = UInt64(exactly: lease.notAfter.milliseconds) else { return }
+        send(.lease(version: UInt64(clamping: lease.version), notAfter: end))
     }
 
     /// Lines from the agent.

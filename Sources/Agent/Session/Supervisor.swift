@@ -64,6 +64,8 @@ final class Supervisor {
     /// When the device signed what is in force: the opening, or the last attachment.
     var attachedAt: Timestamp
     var delivery = Delivery()
+    /// The lease that is held now.
+    var lease: (version: Int64, notAfter: Timestamp)
     var program: SessionProgram?
     /// What a session of root may have changed; `nil` for others.
     var watch: SystemWatch?
@@ -94,6 +96,7 @@ final class Supervisor {
             idleLimit: terms.idleLimit, idleCounts: terms.idleCounts, renewWithin: terms.renewWithin,
             detachedFor: terms.detachedFor, start: start)
         attachedAt = terms.opening.value.at
+        lease = (terms.leaseVersion, terms.notAfter)
         keeper = LinkKeeper(terms.id, identity: identity, key: key)
     }
 
@@ -115,6 +118,7 @@ final class Supervisor {
             self.program = program
             keeper.begin(with: try SessionLink(terms, identity: identity, key: key))
             deadlines.heardBroker(at: .now)
+            takeLease()  // it may have moved before we listened
         } catch {
             program?.giveUp()
             finish(.failed, AgentError(error).message)

@@ -25,11 +25,14 @@ extension BrokerCore {
     fileprivate func evidence(of request: StoredRequest, from database: Connection) throws -> JSONValue {
         let id: GrantID = request.id.sibling()
         let sessions = try database.sessions(of: id)
-        let subjects = [request.id.description, id.description] + sessions.map(\.id.description)
+        let extended = try database.extensions(of: request.id).filter { $0.machine.state == .approved }
+        let subjects = [request.id.description, id.description] + sessions.map(\.id.description) + extended.map(\.id.description)
         let entries = try subjects.flatMap { try database.provenLedger(about: $0) }
         return GrantEvidence(
             roll: try BrokerDatabase.roll(database).entries, request: request.statement, votes: request.votes,
-            review: try database.review(of: request.id)?.statement, activation: try database.grant(id)?.activation, endings: try subjects.flatMap { try database.endings(about: $0) },
+            review: try database.review(of: request.id)?.statement, activation: try database.grant(id)?.activation,
+            extensions: extended.compactMap { $0.extensionEvidence(onlyApprovals: false) },
+            endings: try subjects.flatMap { try database.endings(about: $0) },
             sessions: try sessions.map { session in
                 .init(
                     opening: session.opening, acceptance: session.acceptance, receipt: session.receipt,

@@ -139,7 +139,7 @@ extension API {
         guard let grant = try database.grant(id), let request = try database.request(grant.request),
             Visibility(person: person, directory: roll.directory).sees(request)
         else { throw BrokerError.notFound(kind: "grant", id.description) }
-        return Presentation(database: database, roll: roll).grant(grant, of: request)
+        return try Presentation(database: database, roll: roll).grant(grant, of: request)
     }
 
     func showGrant(_ call: Call, _ id: GrantID) throws {
@@ -159,7 +159,7 @@ extension API {
             var items: [JSONValue] = []
             for grant in found where state == nil || grant.machine.state.rawValue == state {
                 guard let request = try database.request(grant.request), visibility.sees(request) else { continue }
-                items.append(presentation.grant(grant, of: request))
+                items.append(try presentation.grant(grant, of: request))
             }
             return .items(items)
         }

@@ -51,7 +51,7 @@ extension StoredGrant {
 extension Presentation {
     /// One grant for an access review.
     fileprivate func review(_ grant: StoredGrant, of request: StoredRequest) throws -> JSONValue {
-        guard case .object(var object) = self.grant(grant, of: request) else { return .null }
+        guard case .object(var object) = try self.grant(grant, of: request) else { return .null }
         let terms = request.machine.terms
         for key in ["activation", "requestDigest", "activationDigest"] { object[key] = nil }
         object["entitlement"] = .string(terms.entitlement.text)

@@ -61,6 +61,7 @@ final class API: HTTPHandler {
         case ("POST", Route.requests, 0): try ask(call)
         case ("POST", Route.votes, 0): try vote(call)
         case ("POST", Route.activations, 0): try activate(call)
+        case ("POST", Route.extensions, 0): try extend(call)
         case ("POST", Route.endings, 0): try end(call)
         case ("POST", Route.reviews, 0): try review(call)
         case ("GET", Route.reviews, 0): try listReviews(call)
@@ -85,7 +86,7 @@ final class API: HTTPHandler {
         case ("GET", Route.open, 0): try openSession(call)
         case ("GET", Route.watch, 0): try watch(call)
         case (_, Route.status, _), (_, Route.roll, _), (_, Route.requests, _), (_, Route.votes, _),
-            (_, Route.activations, _), (_, Route.endings, _), (_, Route.grants, _), (_, Route.sessions, _),
+            (_, Route.activations, _), (_, Route.extensions, _), (_, Route.endings, _), (_, Route.grants, _), (_, Route.sessions, _),
             (_, Route.reviews, _), (_, Route.nodes, _), (_, Route.people, _), (_, Route.ledger, _), (_, Route.search, _),
             (_, Route.holds, _), (_, Route.report, _):
             throw BrokerError.wrongMethod(call.request.method)
@@ -99,6 +100,17 @@ final class API: HTTPHandler {
         let (person, device) = try call.principal.person()
         let statement: Signed<RequestStatement> = try call.statement()
         core.write { try $0.ask(statement, from: device) } completion: { [self] result in
+            answerRequest(call, person, result)
+        }
+    }
+
+    private func extend(_ call: Call) throws {
+        let (person, device) = try call.principal.person()
+        let statement: Signed<ExtensionStatement> = try call.statement()
+        core.write { [core] workflow in
+            try core.clock.checkNotMovedBack()
+            return try workflow.extend(statement, from: device)
+        } completion: { [self] result in
             answerRequest(call, person, result)
         }
     }

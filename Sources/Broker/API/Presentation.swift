@@ -15,10 +15,11 @@ struct Presentation {
 
     func request(_ request: StoredRequest) throws -> JSONValue {
         let terms = request.machine.terms
-        let entitlement = directory.charter?.policy.entitlement(terms.entitlement, at: terms.at)
-        let grant = try database.grant(request.id.sibling() as GrantID)
+        let policy = directory.charter?.policy
+        let entitlement = terms.extends == nil ? policy?.entitlement(terms.entitlement, at: terms.at) : policy?.rule(for: terms)
+        let grant = try database.grant(request.grant)
         let review = terms.isBreakGlass ? try database.review(of: request.id) : nil
-        return .object([
+        var object: JSONObject = [
             "id": .string(request.id.description), "state": .string(request.machine.state.rawValue),
             "version": .integer(request.machine.version), "requester": .string(terms.person.text),
             "entitlement": .string(terms.entitlement.text), "selector": .string(terms.selector.description),
@@ -30,9 +31,17 @@ struct Presentation {
             "seats": .array((entitlement?.seats ?? []).map(Self.seat)), "votes": .array(request.votes.map(Self.vote)),
             "breakGlass": .bool(terms.isBreakGlass), "consent": Self.consent(request), "review": review.map(Self.review) ?? .null,
             "grant": (grant?.id.description).map { .string($0) } ?? .null,
-            "nodes": .names(nodes(of: terms)), "statement": .string(request.statement.source.text),
-            "signatures": request.statement.source.signaturesJSON,
-        ])
+            "nodes": .names(nodes(of: terms)), "statement": .string(request.source.text),
+            "signatures": request.source.signaturesJSON, "startsAt": Self.time(terms.start), "extends": .null, "lease": .null,
+            "extended": .null, "endsNow": .null,
+        ]
+        if let extended = terms.extends {
+            object["extends"] = .string(request.grant.description)
+            object["lease"] = .integer(extended.lease)
+            object["extended"] = request.statement.source.json
+            object["endsNow"] = Self.time(grant?.machine.notAfter)
+        }
+        return .object(object)
     }
 
     /// Whose consent it has: of people, of the policy by itself, or nobody's.
@@ -75,7 +84,7 @@ struct Presentation {
         return .object(object)
     }
 
-    func grant(_ grant: StoredGrant, of request: StoredRequest) -> JSONValue {
+    func grant(_ grant: StoredGrant, of request: StoredRequest) throws -> JSONValue {
         let terms = request.machine.terms
         var nodes: Set<NodeName>?
         for signed in request.votes {
@@ -90,12 +99,25 @@ struct Presentation {
             "holder": .string(grant.machine.holder.text), "selector": .string(terms.selector.description),
             "nodes": .names(agreed), "capabilities": .array(terms.capabilities.sorted().map { .string($0.rawValue) }),
             "runAs": .string(terms.runAs.text), "granted": .seconds(grant.machine.granted),
+            "startsAt": Self.time(grant.machine.startsAt), "lease": .integer(grant.machine.lease),
+            "extensions": .array(try database.extensions(of: request.id).map(Self.extended)),
             "activateBefore": Self.time(grant.machine.activateBefore), "notBefore": Self.time(grant.machine.notBefore),
             "notAfter": Self.time(grant.machine.notAfter), "endedAt": Self.time(grant.endedAt),
             "endReason": (grant.machine.endReason?.rawValue).map { .string($0) } ?? .null,
             "requestDigest": .string(request.statement.digest.hex),
             "activationDigest": (grant.activation?.digest.hex).map { .string($0) } ?? .null,
             "activation": grant.activation?.source.json ?? .null, "consent": Self.consent(request),
+        ])
+    }
+
+    /// One request for more time, in the grant's own object.
+    private static func extended(_ request: StoredRequest) -> JSONValue {
+        .object([
+            "id": .string(request.id.description), "state": .string(request.machine.state.rawValue),
+            "lease": .integer(request.machine.terms.extends?.lease ?? 0), "duration": .seconds(request.machine.terms.duration),
+            "reason": .string(request.machine.terms.reason), "createdAt": time(request.createdAt),
+            "resolvedAt": time(request.resolvedAt),
+            "approvers": .array(request.votes.filter(\.value.vote.approves).map { .string($0.value.vote.person.text) }),
         ])
     }
 

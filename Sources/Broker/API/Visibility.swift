@@ -29,8 +29,9 @@ struct Visibility {
     }
 
     private func holdsSeat(of terms: RequestTerms) -> Bool {
-        guard let entitlement = directory.charter?.policy.entitlement(terms.entitlement) else { return false }
-        return entitlement.seats.contains { mayMean($0.of) } || terms.isBreakGlass && mayMean(Review.reviewers(of: terms, in: directory))
+        guard let rule = directory.charter?.policy.entitlement(terms.entitlement) else { return false }
+        let seats = terms.extends == nil ? rule.seats : rule.forExtensions.seats
+        return seats.contains { mayMean($0.of) } || terms.isBreakGlass && mayMean(Review.reviewers(of: terms, in: directory))
     }
 
     /// Nodes that the person may ask for, or decide about.

@@ -59,6 +59,7 @@ final class AgentChannel: Sendable {
         }
         switch message {
         case .refused(let id, let problem): hub.refused(id, by: node, problem)
+        case .leaseRefused(let id, let problem): leaseRefused(id, problem)
         case .receipt(let source):
             ReceiptIntake.store(source, from: node, in: core) { [socket] id in
                 socket.send(text: ControlMessage.receiptStored(id).text)
@@ -73,7 +74,7 @@ final class AgentChannel: Sendable {
             Log.error("node \(node.name) does not work with this broker: \(problem.message)")
             core.agents.distrusts(node.name, because: problem)
         case .time: break  // a sign of life
-        case .hello, .roll, .open, .end, .grantsOver, .receiptStored, .ledgerHead, .accepted, .opening,
+        case .hello, .roll, .open, .lease, .leaseMoved, .end, .grantsOver, .receiptStored, .ledgerHead, .accepted, .opening,
             .rejoin, .recorded, .watched, .clientLost, .attach, .attached:
             throw EvidenceError.typeUnexpected("message", expected: "refused or receipt")
         }
@@ -88,6 +89,7 @@ final class AgentChannel: Sendable {
         seen(version)
         reconcile(sessions)
         tellGrantsOver()
+        LeaseDelivery(core).tell(node.name, about: sessions)
         heartbeat()
     }
 
@@ -120,6 +122,16 @@ final class AgentChannel: Sendable {
             case .failure(let error): Log.error("node \(node.name): \(error)")
             }
         }
+    }
+
+    private func leaseRefused(_ id: SessionID, _ problem: Problem) {
+        core.write { [node] workflow in
+            guard try workflow.find(id).opening.value.node == node.name else { return }
+            try workflow.recordRefusedLease(id, because: problem)
+        } completion: { [node] result in
+            if case .failure(let error) = result { Log.error("node \(node.name): \(error)") }
+        }
+        Log.error("node \(node.name) does not extend session \(id): \(problem.message)")
     }
 
     private func showLedger(after size: Int64) {

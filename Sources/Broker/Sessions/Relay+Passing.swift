@@ -34,7 +34,7 @@ extension Relay {
         case .resize(let columns, let rows):
             record { try $0.resize(columns, rows) }
             show(.resize(columns: columns, rows: rows))
-        case .output, .errorOutput, .credit, .endOfInput, .close, .notice, .end, nil: break
+        case .output, .errorOutput, .credit, .endOfInput, .close, .notice, .end, .lease, nil: break
         }
         guard !isUnrecorded else { return }
         guard let interference else {
@@ -76,7 +76,7 @@ extension Relay {
                 let part = try recorder.errorOutput(bytes, at: offset)
                 if !watchers.isEmpty, !part.isEmpty { show(.errorOutput(part)) }
             }
-        case .input, .resize, .credit, .endOfInput, .close, .notice, .end, nil: break
+        case .input, .resize, .credit, .endOfInput, .close, .notice, .end, .lease, nil: break
         }
         // A frame of before an attachment is not for the client of after it.
         guard isJoined, !isUnrecorded else { return }

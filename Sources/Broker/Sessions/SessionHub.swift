@@ -37,6 +37,7 @@ final class SessionHub: Sendable {
             switch consequence {
             case .endSession(let id, let reason, let detail): self?.end(id, reason, detail)
             case .rollGrew: self?.recheckWatchers()
+            case .leaseChanged(let grant): LeaseDelivery(core).tell(grant)
             case .requestChanged, .endSessions, .grantOver, .deadlineSet: break
             }
         }

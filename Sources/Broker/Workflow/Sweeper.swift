@@ -109,6 +109,7 @@ extension Workflow {
         } else {
             try database.update(grant.machine, from: version, at: now)
             try record("grant.expired", grant.id)
+            try invalidateExtensions(of: grant)
             try endSessions(of: grant.id, .expired, detail: "")
             try settle(&grant)
             report.expiredGrants += 1

@@ -20,7 +20,7 @@ extension Workflow {
         }
         let ask = Entitlement.Ask(
             person: person, selector: terms.selector, capabilities: terms.capabilities, runAs: terms.runAs,
-            duration: terms.duration, reason: terms.reason, fields: terms.fields, at: terms.at)
+            duration: terms.duration, reason: terms.reason, fields: terms.fields, at: terms.at, start: terms.start)
         let entitlement = try terms.isBreakGlass
             ? charter.policy.chooseForBreakGlass(ask, wanted: terms.entitlement, in: directory)
             : charter.policy.choose(for: ask, wanted: terms.entitlement, in: directory)
@@ -28,7 +28,7 @@ extension Workflow {
         if let equal = pending.first(where: { $0.machine.terms.asksTheSame(as: terms) }) { return equal.id }
         guard pending.count < Limits.pendingRequests else { throw BrokerError.tooManyPending(pending.count) }
         guard try database.request(terms.id) == nil else { throw BrokerError.requestIDTaken }
-        let request = AccessRequest(terms: terms, decideBefore: now + entitlement.pendingFor)
+        let request = AccessRequest(terms: terms, decideBefore: max(now + entitlement.pendingFor, terms.start ?? now))
         try database.insert(request, statement, at: now)
         try record(
             "request.created", terms.id, by: terms.person,
@@ -71,6 +71,7 @@ extension Workflow {
         if let known = try database.request(votedOnBy: statement.digest) { return known }
         try checkFresh(vote.at)
         var request = try find(requestWith: statement.value.request)
+        try checkGrantLives(request)
         let version = request.machine.version
         let effect = try request.machine.apply(.vote(vote), in: directory, at: now)
         try database.insert(statement, on: request.id, at: now)
@@ -79,7 +80,9 @@ extension Workflow {
             vote.approves ? "vote.approve" : "vote.deny", request.id, by: vote.person,
             ["digest": .string(statement.digest.hex)])
         if request.machine.state.isTerminal { try record("request." + request.machine.state.rawValue, request.id) }
-        if case .ready(let terms) = effect { try makeGrant(terms, of: request) }
+        if case .ready(let terms) = effect {
+            if request.extending == nil { try makeGrant(terms, of: request) } else { try prolong(terms, by: request) }
+        }
         consequences.append(.requestChanged(request.id))
         return request.id
     }
@@ -88,7 +91,8 @@ extension Workflow {
         let rules = try EntitlementInForce(for: request.machine.terms, in: directory)
         let grant = Grant(
             id: request.id.sibling(), holder: request.machine.terms.person, granted: terms.duration,
-            activateBefore: terms.approvedAt + rules.activateWithin)
+            activateBefore: max(terms.approvedAt, request.machine.terms.start ?? terms.approvedAt) + rules.activateWithin,
+            startsAt: request.machine.terms.start)
         try database.insert(grant, for: request.id, at: now)
         try record(
             "grant.ready", grant.id,
@@ -176,6 +180,7 @@ extension Workflow {
         try grant.machine.apply(.end(reason), at: now)
         try database.update(grant.machine, from: version, at: now)
         try record("grant." + reason.rawValue, grant.id, by: actor, ["reason": .string(detail)])
+        try invalidateExtensions(of: grant)
         try endSessions(of: grant.id, Session.EndReason(reason), detail: endDetail(by: actor, detail))
         try settle(&grant)
         let request = try find(grant.request)
@@ -208,7 +213,8 @@ extension RequestTerms {
     fileprivate func asksTheSame(as other: RequestTerms) -> Bool {
         person == other.person && entitlement == other.entitlement && selector == other.selector
             && capabilities == other.capabilities && runAs == other.runAs && duration == other.duration
-            && reason == other.reason && fields == other.fields && isBreakGlass == other.isBreakGlass && charterVersion == other.charterVersion
+            && reason == other.reason && fields == other.fields && isBreakGlass == other.isBreakGlass && start == other.start
+            && charterVersion == other.charterVersion
     }
 }
 

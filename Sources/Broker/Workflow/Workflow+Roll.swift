@@ -20,7 +20,9 @@ extension Workflow {
         self = Workflow(database, grown, at: now, consequences: consequences + [.rollGrew])
         switch entry {
         case .disabling(let statement): try carryOut(statement.value)
-        case .charter: try invalidateRequests()
+        case .charter:
+            try invalidateRequests()
+            try endUnsupportedGrants()
         case .invitation, .enrolment: break
         }
         return grown
@@ -97,6 +99,17 @@ extension Workflow {
             }
         }
         try invalidateRequests()
+        try endUnsupportedGrants()
+    }
+
+    /// Grants whose rule is gone, or covers nothing of what was asked any more, end now: the stricter of the frozen and the
+    /// current policy holds for what lives, too. What is only shortened keeps its end (see Access/ChangingFacts.md).
+    private mutating func endUnsupportedGrants() throws {
+        for var grant in try database.openGrants() where grant.machine.state != .ending {
+            let terms = try find(grant.request).machine.terms
+            guard let why = EntitlementInForce.end(of: terms, in: directory) else { continue }
+            try endGrant(&grant, .policyChanged, by: nil, detail: why.message)
+        }
     }
 
     /// Requests that the directory no longer supports end now.

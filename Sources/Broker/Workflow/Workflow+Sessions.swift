@@ -12,12 +12,10 @@ extension Workflow {
     mutating func open(_ opening: Signed<OpeningStatement>, from device: PublicKey) throws -> OpeningEvidence {
         try verify(opening, by: opening.value.person, root: opening.value.root, sentFrom: device)
         let open = try database.openGrants(of: opening.value.person)
-        guard let row = open.first(where: { $0.activation?.digest == opening.value.activation }), let activation = row.activation
+        guard let row = open.first(where: { $0.activation?.digest == opening.value.activation }),
+            let evidence = try database.evidence(for: opening, under: row)
         else { throw BrokerError.notFound(kind: "grant", "that is active under this activation") }
         let request = try find(row.request)
-        let evidence = OpeningEvidence(
-            request: request.statement, votes: request.votes.filter(\.value.vote.approves), activation: activation,
-            opening: opening)
         guard row.machine.state == .active else {
             throw Refusal.grantOver(row.id, row.machine.state, row.machine.endReason)
         }

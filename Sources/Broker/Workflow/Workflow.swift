@@ -17,6 +17,8 @@ enum Consequence: Sendable, Equatable {
     case endSession(SessionID, Session.EndReason, detail: String)
     /// The nodes that the grant was for must not open anything under it any more.
     case grantOver(GrantOver, Selector)
+    /// A grant was extended: the nodes of its sessions are to have the evidence.
+    case leaseChanged(GrantID)
     /// A deadline came into being that may be the nearest.
     case deadlineSet
 }

@@ -100,7 +100,8 @@ struct VerifyCommand: Command {
             "approvers": .names(evidence.approvers), "approved": .bool(finding.terms != nil),
             "consent": (finding.consent?.rawValue).map { .string($0) } ?? .null,
             "review": (evidence.review?.value.verdict.rawValue).map { .string($0) } ?? .null,
-            "nodes": .names(finding.terms?.nodes ?? []), "sessions": .integer(Int64(evidence.sessions.count)),
+            "nodes": .names(finding.terms?.nodes ?? []), "extensions": .integer(Int64(evidence.extensions.count)),
+            "sessions": .integer(Int64(evidence.sessions.count)),
             "entries": .integer(Int64(evidence.entries.count)), "ledger": .integer(evidence.head.value.size),
             "ledgerSignedAt": .string(evidence.head.value.at.description),
         ])
@@ -114,6 +115,12 @@ struct VerifyCommand: Command {
         fields.add("approved by", Self.approval(evidence, finding))
         fields.add("review", Self.review(evidence))
         fields.add("nodes", finding.terms?.nodes.sorted().map(\.text).joined(separator: ", "))
+        for (extended, agreed) in zip(evidence.extensions, finding.extensions) {
+            let names = extended.votes.filter(\.value.vote.approves).map(\.value.vote.person).sorted().map(\.text)
+            let who = names.isEmpty ? "the policy" : names.joined(separator: ", ")
+            fields.add(
+                "extended", "\(extended.statement.id) by \(DurationText.format(agreed.duration)), \(TimeText.utc(agreed.approvedAt)), agreed to by \(who)")
+        }
         for session in evidence.sessions { fields.add(session.opening.id.description, words(session)) }
         let head = evidence.head.value
         fields.add("ledger", "\(evidence.entries.count) entries, in the \(head.size) that the broker signed at \(TimeText.utc(head.at))")

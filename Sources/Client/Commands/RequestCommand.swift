@@ -22,6 +22,9 @@ struct RequestCommand: Command {
             .option("capabilities", value: "A,B", help: "What you will do: shell, exec; all that is allowed if left out."),
             .option(
                 "field", value: "NAME=VALUE", repeats: true, help: "What the entitlement wants stated beside the reason."),
+            .option(
+                "at", value: "TIME",
+                help: "Begin then and not earlier: 09:30, 2026-01-05 09:30 (local), 2026-01-05T08:30:00Z or +2h; where the policy allows it."),
             .option("entitlement", value: "NAME", help: "Ask under this entitlement instead of the best that fits."),
             .flag("wait", "w", help: "Wait until it is decided."),
             .flag("dry-run", help: "Only show what would be asked, and who could decide it."),
@@ -46,6 +49,7 @@ struct RequestCommand: Command {
         draft.runAs = try values.parsed("as") { text throws(Refusal) in try RunAsName(user: text) }
         draft.capabilities = try values.list("capabilities") { text throws(Refusal) in try Capability(text) }.map { Set($0) }
         draft.entitlement = try values.parsed("entitlement") { text throws(Refusal) in try EntitlementName(text) }
+        draft.start = try values.parsed("at") { text throws(Refusal) in try TimeText.parse(text, now: .now()) }
         draft.fields = try values.fields()
         self.draft = draft
         waits = values.flag("wait")
@@ -113,7 +117,8 @@ struct RequestReport {
             "entitlement": .string(complete.entitlement.name.text), "selector": .string(complete.selector.description),
             "nodes": .names(complete.nodes.map(\.name)), "runAs": .string(complete.runAs.text),
             "capabilities": .array(complete.capabilities.sorted().map { .string($0.rawValue) }),
-            "duration": .seconds(complete.duration), "told": .names(told),
+            "duration": .seconds(complete.duration), "startsAt": (complete.start?.description).map { .string($0) } ?? .null,
+            "extension": .string(complete.entitlement.extending.summary(maximum: complete.entitlement.maximumDuration)), "told": .names(told),
             "seats": .array(
                 deciders.map { row in
                     .object(["count": .integer(Int64(row.seat.count)), "people": .names(row.people)])
@@ -133,7 +138,9 @@ struct RequestReport {
         fields.add("run as", complete.runAs.text)
         fields.add("may", complete.capabilities.sorted().map(\.rawValue).joined(separator: ", "))
         fields.add("for", DurationText.format(complete.duration))
+        if let start = complete.start { fields.add("not before", TimeText.deadline(start, now: .now())) }
         fields.add("entitlement", complete.entitlement.name.text)
+        fields.add("extension", complete.entitlement.extending.summary(maximum: complete.entitlement.maximumDuration))
         fields.add("may decide", each: deciders.map { row in
             "\(row.seat.count) of \(row.people.map(\.text).joined(separator: ", "))"
         })

@@ -15,7 +15,8 @@ struct ShellCommand: Command {
             Uses a grant of yours that covers the node; else waits for a request of yours that would; else, with --reason, \
             asks. It says who was asked, who has looked and who has voted, and opens the shell the moment it may.
 
-            In the session, ~ at the start of a line is the escape: ~. closes it, ~t tells the time left, ~? explains.
+            In the session, ~ at the start of a line is the escape: ~. closes it, ~t tells the time left, ~+ asks for more
+            (`~+ 30m the index is half built`), ~? explains.
             """,
         parameters: [
             .positional("node", value: "NODE", completes: .nodes, help: "The node."), .runAs, SessionUse.grantOption,

@@ -68,8 +68,8 @@ struct ApproveCommand: Command {
         let (request, answer) = try approver.checkedRequest(id)
         let me = try approver.me().name
         try Self.checkPending(answer, id)
-        if let digest, !request.signed.digest.hex.utf8.starts(with: digest.utf8) {
-            throw ClientError.otherDigest(id.description, got: request.signed.digest.hex)
+        if let digest, !request.digest.hex.utf8.starts(with: digest.utf8) {
+            throw ClientError.otherDigest(id.description, got: request.digest.hex)
         }
         let vote = try request.approval(
             by: me, duration: duration, on: selector, note: note, in: approver.directory, at: .now())
@@ -127,6 +127,11 @@ package enum VoteText {
         var fields = FieldList()
         fields.add("requester", terms.person.text)
         fields.add("reason", terms.reason)
+        if terms.extends != nil {
+            fields.add("asked first", "\(request.first.value.reason) (\(request.first.id))")
+            fields.add("ends now", ObjectText.deadline(answer, "endsNow", now: now))
+        }
+        fields.add("not before", terms.start.map { TimeText.deadline($0, now: now) })
         fields.add("stated", each: terms.fields.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" })
         fields.add("on", terms.selector.description)
         if case .approve(let nodes, let duration) = vote.verdict {
@@ -135,7 +140,7 @@ package enum VoteText {
                 return tags.isEmpty ? name.text : "\(name) (\(tags))"
             })
             let asked = duration == terms.duration ? "" : ", of \(DurationText.format(terms.duration)) asked for"
-            fields.add("for", DurationText.format(duration) + asked)
+            fields.add("for", DurationText.format(duration) + (terms.extends == nil ? "" : " more") + asked)
             if nodes.count < request.nodes.count {
                 fields.add("left out", "\(request.nodes.count - nodes.count) of the nodes that were asked for")
             }
@@ -146,7 +151,7 @@ package enum VoteText {
         fields.add("needs", each: request.rules.current.seats.map(\.description))
         let age = TimeText.relative(terms.at, now: now)
         fields.add("signed", "\(TimeText.local(terms.at)), \(age), by a device of \(terms.person)")
-        fields.add("digest", request.signed.digest.hex)
+        fields.add("digest", request.digest.hex)
         fields.add("policy", each: policyChanges(request, in: directory))
         fields.add("last 30 days", each: history?.lines(now: now) ?? [])
         if let deadline = ObjectText.deadline(answer, "decideBefore", now: now) { fields.add("decide before", deadline) }

@@ -5,10 +5,14 @@
 package import Access
 package import Evidence
 import Protocol
+import StrictJSON
 
 /// A request whose bytes this client has verified, with what a vote on it would mean now.
 package struct CheckedRequest: Sendable {
-    package let signed: Signed<RequestStatement>
+    /// What a vote answers.
+    package let digest: Digest
+    /// The request that it is, or that it asks more time for.
+    package let first: Signed<RequestStatement>
     package let terms: RequestTerms
     package let rules: EntitlementInForce
     /// The nodes that it is about now: they match and both policies cover them.
@@ -17,24 +21,31 @@ package struct CheckedRequest: Sendable {
     /// - Parameters:
     ///   - id: the one that was asked for.
     ///   - source: what the broker gave for it.
+    ///   - extended: in a request for more time, what the broker gave for the request that it names.
     /// - Throws: where the bytes are those of another request, of another installation, or not signed by the requester.
-    package init(_ id: RequestID, _ source: SignedText, with roll: Roll) throws {
-        let signed = try Signed<RequestStatement>(source)
-        guard signed.id == id else {
-            throw ClientError.wrongObject(asked: id.description, got: signed.id.description)
+    package init(_ id: RequestID, _ source: SignedText, extending extended: SignedText? = nil, with roll: Roll) throws {
+        let first = try Signed<RequestStatement>(extended ?? source)
+        try Self.check(first, first.value.root, by: first.value.person, first.value.rollNumber, roll)
+        self.first = first
+        if extended == nil {
+            (digest, terms) = (first.digest, first.terms)
+        } else {
+            let signed = try Signed<ExtensionStatement>(source)
+            try Self.check(signed, signed.value.root, by: signed.value.person, signed.value.rollNumber, roll)
+            (digest, terms) = (signed.digest, try signed.terms(extending: first))
         }
-        guard let root = roll.root, signed.value.root == root else {
-            throw EvidenceError.otherInstallation(type: RequestStatement.type)
-        }
-        _ = try roll.signer(of: signed, mustBe: signed.value.person)
-        guard roll.number >= signed.value.rollNumber else {
-            throw EvidenceError.rollBehind(here: roll.number, needed: signed.value.rollNumber)
-        }
-        self.signed = signed
-        terms = signed.terms
+        guard terms.id == id else { throw ClientError.wrongObject(asked: id.description, got: terms.id.description) }
         let rules = try EntitlementInForce(for: terms, in: roll.directory)
         self.rules = rules
         nodes = roll.directory.nodes(matching: terms.selector).filter { rules.covers($0) }
+    }
+
+    private static func check<Value>(
+        _ statement: Signed<Value>, _ root: Digest, by person: PersonName, _ number: Int64, _ roll: Roll
+    ) throws(EvidenceError) {
+        guard root == roll.root else { throw .otherInstallation(type: Value.type) }
+        _ = try roll.signer(of: statement, mustBe: person)
+        guard roll.number >= number else { throw .rollBehind(here: roll.number, needed: number) }
     }
 
     /// The longest time that a vote may allow.
@@ -73,12 +84,14 @@ extension Operator {
     package func checkedRequest(_ id: RequestID) throws -> (request: CheckedRequest, answer: Answer) {
         let answer = Answer(try broker.get("\(Route.requests)/\(id)"))
         try synchronise()  // after the request, so that the roll reaches as far as its signer knew
-        return (try CheckedRequest(id, try answer.signed(), with: roll), answer)
+        var extended: SignedText?
+        if let value = answer.json["extended"], value != .null { extended = try SignedText(value) }
+        return (try CheckedRequest(id, try answer.signed(), extending: extended, with: roll), answer)
     }
 
     package func cast(_ vote: Vote, on request: CheckedRequest) throws -> Answer {
         let statement = VoteStatement(
-            root: identity.root, request: request.signed.digest, vote: vote, rollNumber: roll.number,
+            root: identity.root, request: request.digest, vote: vote, rollNumber: roll.number,
             nonce: try Evidence.Random.nonce())
         return Answer(try broker.post(Route.votes, try statement.signed(with: key.signing).source))
     }

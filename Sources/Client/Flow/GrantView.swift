@@ -13,6 +13,8 @@ package struct GrantView: Sendable {
     package let capabilities: Set<String>
     package let runAs: String
     package let notAfter: Timestamp?
+    /// Not to be used before then.
+    package let startsAt: Timestamp?
     package let requestDigest: Digest
     package let answer: Answer
 
@@ -27,6 +29,7 @@ package struct GrantView: Sendable {
         capabilities = Set(answer.texts("capabilities"))
         runAs = try answer.text("runAs")
         notAfter = answer.time("notAfter")
+        startsAt = answer.time("startsAt")
         guard let digest = Digest(hex: try answer.text("requestDigest")), RequestID(digest: digest.bytes).sibling() == id else {
             throw ClientError.unclearAnswer("grant \(id) does not belong to its request")
         }
@@ -37,7 +40,7 @@ package struct GrantView: Sendable {
     /// Whether sessions can be opened under it, or it can be started.
     package func isUsable(at now: Timestamp) -> Bool {
         switch state {
-        case .ready: true
+        case .ready: startsAt.map { now >= $0 } ?? true
         case .active: notAfter.map { now < $0 } ?? false
         case .ending, .ended, .lapsed, .cancelled: false
         }

@@ -17,6 +17,8 @@ package struct RequestDraft: Sendable, Equatable {
     package var fields: [String: String] = [:]
     /// Without anybody's consent, under the entitlement's break-glass rule.
     package var isBreakGlass = false
+    /// nil: the grant begins when it is first used.
+    package var start: Timestamp?
 
     package init(
         selector: Selector, reason: String, duration: Duration? = nil, runAs: RunAsName? = nil,
@@ -40,6 +42,7 @@ package struct RequestDraft: Sendable, Equatable {
         package let duration: Duration
         package let reason: String
         package let fields: [String: String]
+        package let start: Timestamp?
         /// The nodes it is about now.
         package let nodes: [Node]
     }
@@ -51,13 +54,13 @@ package struct RequestDraft: Sendable, Equatable {
         let ask = Entitlement.Ask(
             person: person, selector: selector, capabilities: capabilities ?? chosen.capabilities.filter(Self.isPossible),
             runAs: runAs, duration: duration ?? min(Policy.Defaults.duration, chosen.maximumDuration), reason: reason, fields: fields,
-            at: now)
+            at: now, start: start)
         if let refusal = chosen.refusal(of: ask, in: directory) { throw refusal }
         guard let user = runAs ?? chosen.users(for: person).first else { throw .entitlementGone(chosen.name) }
         return Complete(
             entitlement: chosen, charterVersion: charter.version, selector: selector, capabilities: ask.capabilities,
             runAs: user, duration: ask.duration, reason: reason, fields: fields,
-            nodes: chosen.coveredNodes(of: ask, in: directory))
+            start: start, nodes: chosen.coveredNodes(of: ask, in: directory))
     }
 
     /// What is left open asks for the least, so that it decides nothing about which entitlement fits.
@@ -67,7 +70,8 @@ package struct RequestDraft: Sendable, Equatable {
         let choose = { (capabilities: Set<Capability>) throws(Refusal) -> Entitlement in
             let least = Entitlement.Ask(
                 person: person, selector: self.selector, capabilities: capabilities, runAs: self.runAs,
-                duration: self.duration ?? .seconds(1), reason: self.reason, fields: self.fields, at: now)
+                duration: self.duration ?? .seconds(1), reason: self.reason, fields: self.fields, at: now,
+                start: self.start)
             return self.isBreakGlass
                 ? try policy.chooseForBreakGlass(least, wanted: self.entitlement, in: directory)
                 : try policy.choose(for: least, wanted: self.entitlement, in: directory)
@@ -117,7 +121,8 @@ extension Operator {
             root: identity.root, person: identity.person, entitlement: complete.entitlement.name,
             charterVersion: complete.charterVersion, selector: complete.selector, capabilities: complete.capabilities,
             runAs: complete.runAs, duration: complete.duration, reason: complete.reason, fieldValues: complete.fields,
-            isBreakGlass: draft.isBreakGlass, rollNumber: roll.number, nonce: try Evidence.Random.nonce(), at: .now())
+            isBreakGlass: draft.isBreakGlass, start: complete.start, rollNumber: roll.number,
+            nonce: try Evidence.Random.nonce(), at: .now())
         let signed = try statement.signed(with: key.signing)
         let answer = try ask(signed)
         return (complete, answer)

@@ -126,8 +126,8 @@ package final class FrameChannel {
         case .refused(_, let problem): brokerEnd = (.refused, problem.message)
         case .watched(_, let person, let isThere):
             if news.count < Self.maximumNews { news.append(isThere ? "\(person) looks on." : "\(person) does not look on any more.") }
-        case .time, .accepted, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
-            .recorded, .facts, .distrusts, .clientLost, .attach, .attached:
+        case .time, .accepted, .hello, .receipt, .roll, .open, .lease, .leaseRefused, .leaseMoved, .grantsOver, .receiptStored,
+            .ledgerSeen, .ledgerHead, .opening, .rejoin, .recorded, .facts, .distrusts, .clientLost, .attach, .attached:
             break
         }
     }

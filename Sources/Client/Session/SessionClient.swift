@@ -68,6 +68,9 @@ package final class SessionClient {
     private var mayHaveMore = true
     /// nil where what we say goes to the standard error.
     private var notices: Notices?
+    private var moreTime: MoreTime
+    /// When the grant ends, as the node says.
+    private var notAfter: Timestamp
     private var closing: (result: Result, deadline: ContinuousClock.Instant)?
 
     private var hasTerminal: Bool { session.plan.terminal != nil }
@@ -80,6 +83,8 @@ package final class SessionClient {
         self.descriptors = descriptors
         channel = session.channel
         signedAt = session.signedAt
+        moreTime = MoreTime(session.desk)
+        notAfter = session.notAfter
         isRaw = session.plan.terminal != nil && isatty(descriptors.input) == 1
         escapes = isRaw ? EscapeKeys() : nil
         if isRaw, isatty(descriptors.output) == 1 {
@@ -138,7 +143,7 @@ package final class SessionClient {
     private func loop(_ signals: borrowing SignalDescriptor) throws -> Result {
         var entries = [
             PollEntry(-1, .input), PollEntry(signals.number, .input), PollEntry(-1, .input),
-            PollEntry(-1, .output), PollEntry(-1, .output), PollEntry(-1, .input),
+            PollEntry(-1, .output), PollEntry(-1, .output), PollEntry(-1, .input), PollEntry(-1, .input),
         ]
         while true {
             do {
@@ -163,6 +168,7 @@ package final class SessionClient {
         entries[3].number = output.waiting > 0 ? output.descriptor : -1
         entries[4].number = errorOutput.waiting > 0 ? errorOutput.descriptor : -1
         entries[5].number = outage?.number ?? -1
+        entries[6].number = moreTime.number
         let isReady = channel?.hasBuffered == true && ending == nil
         _ = try Poll.wait(&entries, timeout: isReady ? .zero : due.map { max(.zero, ContinuousClock.now.duration(to: $0)) })
         if entries[1].isReadable {
@@ -175,6 +181,7 @@ package final class SessionClient {
         } else if wantsInput, entries[2].isReadable {
             try readInput()
         }
+        if entries[6].isReadable, let news = moreTime.news() { show(news) }
         try keepConnection()
         return nil
     }
@@ -198,7 +205,7 @@ package final class SessionClient {
         channel.close()
         self.channel = nil
         let received = OutputOffsets(output: outputWindow.received, errorOutput: errorWindow.received)
-        outage = Outage(ticket, received: received, left: session.notAfter - .now())
+        outage = Outage(ticket, received: received, left: notAfter - .now())
         show("connection lost, retrying…")
     }
 
@@ -294,6 +301,11 @@ package final class SessionClient {
             try inputWindow.credit(to: offset)
             kept.drop(before: offset)
         case .notice(let text): show(text)
+        case .lease(_, let end):
+            guard let milliseconds = Int64(exactly: end), Timestamp.validRange.contains(milliseconds) else {
+                throw SessionFault.protocolBroken("The node named an end that is no time.")
+            }
+            notAfter = Timestamp(milliseconds: milliseconds)
         case .end(let text):
             do {
                 ending = try SessionEnding(text)
@@ -325,15 +337,28 @@ package final class SessionClient {
             bytes = []  // the terminal is gone, or we are in the background
         }
         guard !bytes.isEmpty else { return try endInput() }
-        guard var keys = escapes else { return try forward(bytes) }
-        let segments = keys.feed(bytes)
+        let typed = takeTyped(bytes)
+        guard var keys = escapes else { return try forward(typed) }
+        let segments = keys.feed(typed)
         escapes = keys
         for segment in segments {
             switch segment {
-            case .forward(let part): try forward(part)
+            case .forward(let part): try forward(takeTyped(part))
             case .command(let command): try obey(command)
             }
         }
+    }
+
+    /// Keys of a line for us are not the program's.
+    ///
+    /// - Returns: those that are.
+    private func takeTyped(_ bytes: [UInt8]) -> [UInt8] {
+        guard moreTime.isTyping else { return bytes }
+        let (echo, rest, error) = moreTime.take(bytes)
+        // Without a screen nobody sees what is typed; it counts all the same.
+        try? Transfer.writeAll(descriptors.errors, echo)
+        if let error { show(error) }
+        return rest
     }
 
     private func forward(_ bytes: [UInt8]) throws {
@@ -361,10 +386,13 @@ package final class SessionClient {
         switch command {
         case .end: try close(.closed, within: Self.closeTime)
         case .help:
-            show("~.  close the session      ~t  time left")
+            show("~.  close the session      ~t  time left      ~+  ask for more time")
             show("~~  type one ~             ~?  this help; all of them at the start of a line")
-        case .timeLeft: show("Until \(TimeText.deadline(session.notAfter, now: .now())).")
-        case .moreTime: show("More time needs a new grant. From another terminal: stint request --on \(session.plan.use.node)")
+        case .timeLeft: show("Until \(TimeText.deadline(notAfter, now: .now())).")
+        case .moreTime:
+            if let refusal = moreTime.begin() { return show(refusal) }
+            // As in `show`.
+            try? Transfer.writeAll(descriptors.errors, Array("\r\n[stint] \(MoreTime.prompt)".utf8))
         }
     }
 
@@ -401,7 +429,7 @@ package final class SessionClient {
     private var noticeDue: ContinuousClock.Instant? { ending == nil ? notices?.due : nil }
 
     private func giveNotice() {
-        guard ending == nil, let bytes = notices?.take(until: session.notAfter), !bytes.isEmpty else { return }
+        guard ending == nil, let bytes = notices?.take(until: notAfter), !bytes.isEmpty else { return }
         output.addOwn(bytes)
     }
 

@@ -36,6 +36,8 @@ package struct OpenedSession {
     package let channel: FrameChannel
     /// `nil` where a lost connection is the end.
     package var ticket: SessionTicket?
+    /// `nil` where more time cannot be asked for.
+    package var desk: ExtensionDesk?
     /// When the statement in force was signed.
     package var signedAt = Timestamp(milliseconds: 0)
     /// Where the outputs begin: not at 0 for a client that came later.
@@ -77,7 +79,7 @@ extension Operator {
         let ticket = directory.nodes[plan.use.node].map { SessionTicket(opening, at: $0, of: self) }
         return OpenedSession(
             id: opening.id, plan: plan, notAfter: acceptance.notAfter, channel: channel, ticket: ticket,
-            signedAt: opening.value.at)
+            desk: ExtensionDesk(home, for: grant.id), signedAt: opening.value.at)
     }
 
     /// - Throws: unless the node that was asked for has signed this, for this opening.
@@ -103,8 +105,8 @@ extension Operator {
         case .refused(_, let problem): throw problem
         case .end(_, let reason, let detail):
             throw ClientError.nodeGaveUp(EndingWords.sentence(id, reason, detail: detail))
-        case .time, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .opening, .rejoin,
-            .recorded, .facts, .distrusts, .watched, .clientLost, .attach, .attached:
+        case .time, .hello, .receipt, .roll, .open, .lease, .leaseRefused, .leaseMoved, .grantsOver, .receiptStored, .ledgerSeen,
+            .ledgerHead, .opening, .rejoin, .recorded, .facts, .distrusts, .watched, .clientLost, .attach, .attached:
             return nil
         }
     }

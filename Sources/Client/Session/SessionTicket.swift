@@ -82,7 +82,7 @@ package struct SessionTicket: Sendable {
             terminal: start.terminal, language: start.language)
         return OpenedSession(
             id: id, plan: plan, notAfter: grant.notAfter ?? .now(), channel: attached.channel, ticket: ticket,
-            signedAt: signedAt, from: attached.answer.from, input: attached.answer.input, isResumed: true)
+            desk: ExtensionDesk(user.home, for: grant.id), signedAt: signedAt, from: attached.answer.from, input: attached.answer.input, isResumed: true)
     }
 
     private static func answer(in text: [UInt8], of id: SessionID) throws -> SignedText? {
@@ -91,8 +91,8 @@ package struct SessionTicket: Sendable {
         case .refused(_, let problem): throw problem
         case .end(_, let reason, let detail):
             throw ClientError.nodeGaveUp(EndingWords.sentence(id, reason, detail: detail))
-        case .time, .hello, .receipt, .roll, .open, .grantsOver, .receiptStored, .ledgerSeen, .ledgerHead, .accepted, .opening, .rejoin,
-            .recorded, .facts, .distrusts, .watched, .clientLost, .attach:
+        case .time, .hello, .receipt, .roll, .open, .lease, .leaseRefused, .leaseMoved, .grantsOver, .receiptStored, .ledgerSeen,
+            .ledgerHead, .accepted, .opening, .rejoin, .recorded, .facts, .distrusts, .watched, .clientLost, .attach:
             return nil
         }
     }

@@ -15,7 +15,7 @@ enum Lists {
             let isPending = row.optionalText("state") == "pending"
             table.add([
                 cell(row, "id"), state(row), cell(row, "requester"), cell(row, "selector"), cell(row, "runAs"),
-                .init(ObjectText.seconds(row, "duration") ?? ""), time(row, isPending ? "decideBefore" : "createdAt", now),
+                .init((row.optionalText("extends") == nil ? "" : "+") + (ObjectText.seconds(row, "duration") ?? "")), time(row, isPending ? "decideBefore" : "createdAt", now),
                 cell(row, "reason"),
             ])
         }

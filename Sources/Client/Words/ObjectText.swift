@@ -15,7 +15,13 @@ enum ObjectText {
         fields.add("nodes", names(answer.texts("nodes")))
         fields.add("run as", answer.optionalText("runAs"))
         fields.add("may", answer.texts("capabilities").joined(separator: ", "))
-        fields.add("for", seconds(answer, "duration"))
+        if let grant = answer.optionalText("extends") {
+            fields.add("for", seconds(answer, "duration").map { "\($0) more on grant \(grant)" })
+            fields.add("ends now", deadline(answer, "endsNow", now: now))
+        } else {
+            fields.add("for", seconds(answer, "duration"))
+        }
+        fields.add("not before", deadline(answer, "startsAt", now: now))
         fields.add("entitlement", answer.optionalText("entitlement"))
         fields.add("asked", moment(answer, "createdAt", now: now))
         if answer.optionalText("state") == "pending" { fields.add("decide before", deadline(answer, "decideBefore", now: now)) }
@@ -62,13 +68,23 @@ enum ObjectText {
         fields.add("may", answer.texts("capabilities").joined(separator: ", "))
         fields.add("for", seconds(answer, "granted"))
         if answer.optionalText("state") == "ready" { fields.add("use before", deadline(answer, "activateBefore", now: now)) }
+        fields.add("not before", deadline(answer, "startsAt", now: now))
         fields.add("since", moment(answer, "notBefore", now: now))
         fields.add("until", deadline(answer, "notAfter", now: now))
+        fields.add("extensions", each: answer.objects("extensions").map { extended($0, now: now) })
         fields.add("ended", moment(answer, "endedAt", now: now))
         fields.add("because", answer.optionalText("endReason"))
         fields.add("request", answer.optionalText("request"))
         fields.add("approved by", consent(answer))
         return title("Grant", answer) + fields.text
+    }
+
+    private static func extended(_ row: Answer, now: Timestamp) -> String {
+        let approvers = row.texts("approvers")
+        let by = approvers.isEmpty ? "" : " by " + approvers.joined(separator: ", ")
+        let when = row.time("resolvedAt") ?? row.time("createdAt")
+        return "\(row.optionalText("id") ?? "?"): \(seconds(row, "duration") ?? "?") more, \(row.optionalText("state") ?? "?")\(by)"
+            + (when.map { ", \(TimeText.relative($0, now: now))" } ?? "") + ", “\(row.optionalText("reason") ?? "")”"
     }
 
     static func session(_ answer: Answer, now: Timestamp) -> String {

@@ -24,6 +24,28 @@ package enum TimeText {
 
     package static func relative(_ time: Timestamp, now: Timestamp) -> String { RelativeTime.text(time - now) }
 
+    /// Reads a moment: `09:30` (the next), `2026-01-05 09:30` (on this machine's clocks), `2026-01-05T08:30:00Z`, `+2h`.
+    package static func parse(_ text: String, now: Timestamp) throws(Refusal) -> Timestamp {
+        if text.utf8.first == UInt8(ascii: "+") { return now + (try DurationText.parse(String(text.dropFirst()))) }
+        if let time = Timestamp(rfc3339: text) { return time }
+        let isClockOnly = text.utf8.count == 5
+        let full = isClockOnly ? String(local(now).prefix(10)) + " " + text : text
+        // Read as UTC, then taken as what the clocks here show.
+        guard let shown = Timestamp(rfc3339: full.replacing(" ", with: "T") + ":00Z"), full.utf8.count == 16,
+            let time = onLocalClocks(shown)
+        else { throw .localTimeMalformed(text) }
+        return isClockOnly && time <= now ? time + .seconds(86_400) : time
+    }
+
+    private static func onLocalClocks(_ shown: Timestamp) -> Timestamp? {
+        var seconds = time_t(shown.milliseconds / 1000)
+        var parts = tm()
+        guard gmtime_r(&seconds, &parts) != nil else { return nil }
+        parts.tm_isdst = -1
+        let local = mktime(&parts)
+        return local < 0 ? nil : Timestamp(milliseconds: Int64(local) * 1000)
+    }
+
     package static func local(_ time: Timestamp) -> String {
         var seconds = time_t(time.milliseconds / 1000)
         var parts = tm()
