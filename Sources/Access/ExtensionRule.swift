@@ -113,8 +113,8 @@ extension EntitlementInForce {
 extension ExtensionRule {
     /// As people read it.
     ///
-    /// - Parameter maximum: the entitlement's longest grant.
-    package func summary(maximum: Duration) -> String {
+    /// - Parameter maximum: the entitlement's longest grant, where that is to be said too.
+    package func summary(maximum: Duration? = nil) -> String {
         guard count > 0 else { return "none" }
         let who =
             switch approval {
@@ -123,6 +123,6 @@ extension ExtensionRule {
             case .automatic: "the policy"
             }
         return "\(count) of at most \(longest.map(DurationText.format) ?? "the first duration"), "
-            + "\(DurationText.format(total ?? maximum)) in all, by \(who)"
+            + "\((total ?? maximum).map(DurationText.format) ?? "the maximum") in all, by \(who)"
     }
 }

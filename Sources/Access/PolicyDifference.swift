@@ -66,7 +66,7 @@ extension Entitlement {
             ("lease", DurationText.format(lease)), ("detachedFor", DurationText.format(detachedFor)), ("withoutBroker", withoutBroker.rawValue),
             ("recording", recording.rawValue), ("watching", watching.description),
             ("breakGlass", breakGlass?.description ?? ""),
-            ("extension", extending.summary(maximum: maximumDuration)),
+            ("extension", extending.summary()),
             ("scheduledStart", scheduledWithin.map(DurationText.format) ?? ""),
         ]
     }

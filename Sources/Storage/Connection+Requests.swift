@@ -83,8 +83,8 @@ extension Connection {
         try run(
             """
             INSERT INTO request (id, digest, person, state, version, statement, signatures, entitlement, charter,
-                                 created_at, decide_before, extends, lease)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                                 created_at, decide_before, break_glass, extends, lease)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?12, ?13)
             """,
             .text(request.terms.id.description), .text(extending.digest.hex), .text(request.terms.person.text),
             .text(request.state.rawValue), .integer(request.version), .text(extending.source.text),

@@ -87,6 +87,7 @@ package enum Schema {
         CREATE INDEX request_due ON request (decide_before) WHERE state = 'pending';
         CREATE INDEX request_by_person ON request (person, created_at DESC);
         CREATE INDEX request_by_time ON request (created_at DESC);
+        CREATE INDEX request_by_extended ON request (extends, lease, created_at, id) WHERE extends IS NOT NULL;
         CREATE UNIQUE INDEX request_extends ON request (extends, lease) WHERE state IN ('pending', 'approved');
 
         CREATE TRIGGER request_insert BEFORE INSERT ON request BEGIN

@@ -165,7 +165,6 @@ import Testing
                 "runAs", { $0.runAs = [try RunAsRule("root")] },
                 .runAsNotAllowed(try RunAsName(user: "deploy"), try EntitlementName("prod"), allowed: [try RunAsName(user: "root")])
             ),
-            ("maximumDuration", { $0.maximumDuration = .seconds(3599) }, .durationTooLong(.seconds(3600), maximum: .seconds(3599), try EntitlementName("prod"))),
             ("minimumReasonLength", { $0.minimumReasonLength = 100 }, .reasonTooShort(15, minimum: 100)),
             ("name", { $0.name = try EntitlementName("other") }, .entitlementGone(try EntitlementName("prod"))),
         ]
@@ -174,6 +173,16 @@ import Testing
             for ours in try [Organisation(changed, current: Organisation.entitlement()), Organisation(current: changed)] {
                 #expect(throws: refusal, "\(name)") { try judge(votes, in: ours) }
             }
+        }
+    }
+
+    @Test func `a maximum that was lowered since shortens the grant, and one that was lower then refuses it`() throws {
+        let votes = try [Organisation.approval(by: "bob"), Organisation.approval(by: "carl")]
+        let shorter = try Organisation.entitlement { $0.maximumDuration = .seconds(3599) }
+        guard case .approved(let grant) = try judge(votes, in: Organisation(current: shorter)) else { throw Refusal.noCharter }
+        #expect(grant.duration == .seconds(3599))
+        #expect(throws: Refusal.durationTooLong(.seconds(3600), maximum: .seconds(3599), try EntitlementName("prod"))) {
+            try judge(votes, in: Organisation(shorter, current: Organisation.entitlement()))
         }
     }
 

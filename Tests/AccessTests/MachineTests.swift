@@ -158,7 +158,9 @@ import Testing
         var nodeless = try Organisation()
         for name in ["db-1", "db-2"] { nodeless.directory.nodes[try NodeName(name)]?.isEnabled = false }
         let elsewhere = try Organisation(current: Organisation.entitlement { $0.nodes = try Selector("web-1") })
-        let stricter = try Organisation(current: Organisation.entitlement { $0.maximumDuration = .seconds(60) })
+        let shorter = try Organisation(current: Organisation.entitlement { $0.maximumDuration = .seconds(60) })
+        try expect(.notYetDue("r-7k2p9x"), from: .directoryChanged, on: pending, in: shorter)
+        let stricter = try Organisation(current: Organisation.entitlement { $0.minimumReasonLength = 100 })
         for ours in [disabled, nodeless, elsewhere, stricter] {
             var request = pending
             _ = try request.apply(.directoryChanged, in: ours.directory, at: inTime)

@@ -160,10 +160,10 @@ import Testing
         try expect({ .grantOver($0.sibling(), .ended, .expired) }) { ($0.openedAt, $0.now) = (end, end + .seconds(30)) }
     }
 
-    @Test func `a policy that became stricter since shortens nothing silently but refuses`() throws {
-        try expect({ _ in .durationTooLong(.seconds(3600), maximum: .seconds(600), try EntitlementName("prod")) }) {
-            $0.ours = try Organisation(current: Organisation.entitlement { $0.maximumDuration = .seconds(600) })
-        }
+    @Test func `a policy that became stricter since shortens the lease, or refuses`() throws {
+        var scene = try Scene()
+        scene.ours = try Organisation(current: Organisation.entitlement { $0.maximumDuration = .seconds(600) })
+        #expect(try scene.lease().notAfter == scene.activation.at + .seconds(600))
         try expect({ .nodeNotInGrant(try NodeName("db-1"), $0) }) {
             $0.ours = try Organisation(current: Organisation.entitlement { $0.nodes = try Selector("db-2") })
         }

@@ -36,7 +36,7 @@ import Testing
         let forged = try Signed<RequestStatement>(source)
         #expect(changed != signed.source.text)
         #expect(check(forged) == "evidence.not-signed")
-        #expect(check(forged, as: signed.id) == "broker.wrong-object")
+        #expect(check(forged, as: signed.id) == "evidence.not-signed")
     }
 
     @Test func `another request than the one that was asked for is refused`() throws {

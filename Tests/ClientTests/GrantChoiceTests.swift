@@ -97,11 +97,11 @@ import Testing
     }
 
     @Test func `a pending request that would give what is needed is waited for`() throws {
-        #expect(try need(duration: .seconds(1800)).choose(amongPending: [pending()]) != nil)
-        #expect(try need(duration: .seconds(1801)).choose(amongPending: [pending()]) == nil, "it asks for less time")
-        #expect(try need(runAs: "postgres").choose(amongPending: [pending()]) == nil)
-        #expect(try need(.forward).choose(amongPending: [pending()]) == nil)
-        #expect(try need().choose(amongPending: [pending(nodes: ["db-2"])]) == nil)
-        #expect(try need().choose(amongPending: [pending("denied")]) == nil)
+        #expect(try need(duration: .seconds(1800)).choose(amongPending: [pending()], at: Self.now) != nil)
+        #expect(try need(duration: .seconds(1801)).choose(amongPending: [pending()], at: Self.now) == nil, "it asks for less time")
+        #expect(try need(runAs: "postgres").choose(amongPending: [pending()], at: Self.now) == nil)
+        #expect(try need(.forward).choose(amongPending: [pending()], at: Self.now) == nil)
+        #expect(try need().choose(amongPending: [pending(nodes: ["db-2"])], at: Self.now) == nil)
+        #expect(try need().choose(amongPending: [pending("denied")], at: Self.now) == nil)
     }
 }

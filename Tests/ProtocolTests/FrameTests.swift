@@ -27,6 +27,7 @@ private enum Copy: Equatable {
         [1, 0, 0, 0, 0, 0, 0, 0, 5, 108, 115], [2, 255, 255, 255, 255, 255, 255, 255, 255], [3, 1, 2, 3, 4, 5, 6, 7, 8, 0],
         [4, 0, 80, 0, 24], [4, 255, 255, 0, 0], [5, 1, 0, 0, 0, 0, 0, 0, 1, 0], [5, 2, 0, 0, 0, 0, 0, 0, 0, 0],
         [5, 3, 255, 255, 255, 255, 255, 255, 255, 255], [6, 0, 0, 0, 0, 0, 0, 0, 9], [7], [8], [8, 104, 105], [9, 123, 125],
+        [10, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 1, 153, 0, 0, 0, 0],
     ]
 
     @Test(arguments: samples) func `a frame is read and written as the table says`(bytes: [UInt8]) throws {
@@ -48,11 +49,12 @@ private enum Copy: Equatable {
         #expect(try decode([3, 0, 0, 0, 0, 0, 0, 0, 1]) == .data(.errorOutput, 1, []))
     }
 
-    @Test(arguments: [[1], [2], [3], [4], [5], [6]] as [[UInt8]])
+    @Test(arguments: [[1], [2], [3], [4], [5], [6], [10]] as [[UInt8]])
     func `every proper prefix of a frame's fixed part is truncated`(kind: [UInt8]) throws {
         let whole: [UInt8] =
             switch kind {
             case [4]: [4, 0, 80, 0, 24]
+            case [10]: [10] + Array(repeating: 0, count: 16)
             case [5]: [5, 1, 0, 0, 0, 0, 0, 0, 1, 0]
             default: kind + Array(repeating: 0, count: 8)
             }
@@ -68,7 +70,7 @@ private enum Copy: Equatable {
 
     @Test func `every other kind and stream is unknown`() {
         #expect(throws: FrameError.truncated) { try decode([]) }
-        for kind in [0] + Array(UInt8(10)...255) {
+        for kind in [0] + Array(UInt8(11)...255) {
             #expect(throws: FrameError.unknownKind(kind)) { try decode([kind] + Array(repeating: 0, count: 8)) }
         }
         for stream in [0] + Array(UInt8(4)...255) {

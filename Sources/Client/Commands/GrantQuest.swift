@@ -26,16 +26,20 @@ struct GrantQuest {
     let ask: ClientError
 
     func run() throws -> Outcome {
-        if let grant = need.choose(among: try user.grants(), at: .now()) { return .grant(grant) }
+        let grants = try user.grants()
+        if let grant = need.choose(among: grants, at: .now()) { return .grant(grant) }
         let pending = try Answer(try user.broker.get(Route.requests, [("scope", "mine"), ("state", "pending")])).items()
         // A script that does not ask for access must not hang until somebody decides.
         let mayWait = reason != nil || StandardStream.error.isTerminal
-        if mayWait, let request = need.choose(amongPending: pending) {
+        if mayWait, let request = need.choose(amongPending: pending, at: .now()) {
             let id = try RequestID(try request.text("id"))
             console.errors("Request \(id) of yours already asks for this.\n")
             return try wait(for: id, from: request, asked: deciders(of: request))
         }
-        guard let reason else { throw ask }
+        guard let reason else {
+            if let planned = need.choose(amongPlanned: grants, at: .now()) { throw Refusal.tooEarly(planned.grant.id, planned.start) }
+            throw ask
+        }
         return try file(reason)
     }
 

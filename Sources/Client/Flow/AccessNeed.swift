@@ -30,11 +30,19 @@ package struct AccessNeed: Sendable, Equatable {
         }
     }
 
+    /// The grant that will cover it, of those that may not be used yet the one that starts first.
+    package func choose(amongPlanned grants: [GrantView], at now: Timestamp) -> (grant: GrantView, start: Timestamp)? {
+        grants.compactMap { grant in
+            grant.startsAt.flatMap { $0 > now && covers(grant, at: $0) ? (grant, $0) : nil }
+        }.min { $0.1 < $1.1 }
+    }
+
     /// Of one's own pending requests, the one that gives all that is needed once it is approved; of several, the first to
     /// be decided.
-    package func choose(amongPending requests: [Answer]) -> Answer? {
+    package func choose(amongPending requests: [Answer], at now: Timestamp) -> Answer? {
         requests.filter { request in
             request.optionalText("state") == AccessRequest.State.pending.rawValue
+                && request.time("startsAt").map { $0 <= now } ?? true
                 && isWithin(request.texts("nodes"), request.texts("capabilities"), request.optionalText("runAs") ?? "")
                 && (duration.map { $0.components.seconds <= request.optionalInteger("duration") ?? 0 } ?? true)
         }.min { ($0.time("decideBefore")?.milliseconds ?? 0) < ($1.time("decideBefore")?.milliseconds ?? 0) }

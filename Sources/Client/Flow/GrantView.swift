@@ -54,13 +54,14 @@ package struct GrantView: Sendable {
 
     /// This grant, where a session of this kind could be opened under it.
     ///
-    /// - Throws: `grant.over` or `grant.does-not-cover`, whichever is the reason.
-    func checked(for use: GrantUse, at now: Timestamp) throws(ClientError) -> GrantView {
+    /// - Throws: `grant.over`, `grant.too-early` or `grant.does-not-cover`, whichever is the reason.
+    func checked(for use: GrantUse, at now: Timestamp) throws -> GrantView {
         if covers(use, at: now) { return self }
+        if state == .ready, let startsAt, startsAt > now { throw Refusal.tooEarly(id, startsAt) }
         let isOver = (state != .ready && state != .active) || notAfter.map { now >= $0 } ?? false
-        if isOver { throw .grantNotUsable(id.description, state: state.rawValue) }
+        if isOver { throw ClientError.grantNotUsable(id.description, state: state.rawValue) }
         let user = use.runAs.map { " as `\($0.text)`" } ?? ""
-        throw .grantElsewhere(id.description, use: "`\(use.capability.rawValue)` on node `\(use.node)`\(user)")
+        throw ClientError.grantElsewhere(id.description, use: "`\(use.capability.rawValue)` on node `\(use.node)`\(user)")
     }
 }
 

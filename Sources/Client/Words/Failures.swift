@@ -29,14 +29,15 @@ package enum Failures {
         // What you typed.
         (2, [
             "capability.unknown", "client.needs-confirmation", "client.nobody-to-pick", "duration.malformed", "id.malformed", "name.malformed",
-            "principal.malformed", "selector.malformed", "tag.malformed", "token.damaged", "token.malformed",
+            "principal.malformed", "selector.malformed", "tag.malformed", "time.malformed", "token.damaged", "token.malformed",
             "token.wrong-kind", "transport.bad-endpoint",
         ]),
         (127, ["command.not-found"]),
         // Too late, too early, already.
         (5, [
-            "charter.outdated", "client.already-joined", "founding.", "grant.activation-deadline-passed",
-            "grant.already-active", "grant.over", "invitation.", "request.already-resolved", "request.deadline-passed",
+            "charter.outdated", "client.already-joined", "extension.grant-not-active", "extension.lease-changed",
+            "extension.pending", "founding.", "grant.activation-deadline-passed",
+            "grant.already-active", "grant.over", "grant.too-early", "invitation.", "request.already-resolved", "request.deadline-passed",
             "review.already-judged", "roll.founded-already", "roll.key-taken", "roll.last-administrator", "roll.name-taken", "session.not-open",
             "session.over", "session.not-live", "recording.not-finished", "state.", "token.expired", "vote.already-voted",
         ]),
@@ -54,7 +55,7 @@ package enum Failures {
         // Evidence that does not hold is a failure, whoever refused it.
         (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "node.distrusts-broker", "policy.invalid", "roll.", "session.recorder-failed"]),
         // Refused.
-        (3, ["document.", "duration.", "end.", "grant.", "person.", "policy.", "reason.", "request.", "review.", "vote.", "watch."]),
+        (3, ["document.", "duration.", "end.", "extension.", "grant.", "person.", "policy.", "reason.", "request.", "review.", "schedule.", "vote.", "watch."]),
     ]
 
     package static func status(code: String, http: Int? = nil) -> Int32 {
