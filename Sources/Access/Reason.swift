@@ -12,7 +12,7 @@ package enum HumanText {
     ///   ``Refusal/reasonHasControl(_:)``
     package static func check(reason text: String, minimum: Int) throws(Refusal) {
         try check(text)
-        let visible = text.unicodeScalars.count { !$0.properties.isWhitespace && $0 != "\u{2800}" }  // blank Braille
+        let visible = text.unicodeScalars.count(where: isVisible)
         guard visible >= minimum else { throw .reasonTooShort(visible, minimum: minimum) }
     }
 
@@ -21,11 +21,19 @@ package enum HumanText {
         if let bad = text.unicodeScalars.first(where: isForbidden) { throw .reasonHasControl(bad.value) }
     }
 
+    /// - Parameter scalar: not forbidden.
+    private static func isVisible(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII { return scalar != " " }
+        return !scalar.properties.isWhitespace && scalar != "\u{2800}"  // blank Braille
+    }
+
     private static func isForbidden(_ scalar: Unicode.Scalar) -> Bool {
+        // What the tables below say of ASCII, without asking them: every vote decides again about the reason.
+        if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7F }
         switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: return true
         // Fillers and variation selectors show nothing; only the two that choose between text and picture are in use.
-        default: scalar.properties.isDefaultIgnorableCodePoint && scalar != "\u{FE0E}" && scalar != "\u{FE0F}"
+        default: return scalar.properties.isDefaultIgnorableCodePoint && scalar != "\u{FE0E}" && scalar != "\u{FE0F}"
         }
     }
 }

@@ -99,7 +99,7 @@ package struct Measurement {
 /// An installation with a node, many requesters and one approver, and votes that were signed and not cast.
 private final class Scene: Sendable {
     struct Vote: Sendable {
-        let statement: Signed<VoteStatement>
+        let statement: SignedText
     }
 
     let writer: Writer
@@ -132,13 +132,15 @@ private final class Scene: Sendable {
                 }
             }
         }
-        votes = try requests.map { Vote(statement: try members.vote(on: $0, approver)) }
+        votes = try requests.map { Vote(statement: try members.vote(on: $0, approver).source) }
     }
 
+    /// As the API does it: what was received is read and its signature verified before the writer is asked.
     func cast(_ vote: Vote) throws {
+        let statement = try Signed<VoteStatement>(vote.statement.examined(for: approver))
         try writer.perform { [roll, approver] connection in
             var workflow = Workflow(connection, roll, at: Timestamp(milliseconds: BootClock.wallMilliseconds()))
-            _ = try workflow.vote(vote.statement, from: approver)
+            _ = try workflow.vote(statement, from: approver)
         }
     }
 }

@@ -13,6 +13,8 @@ package struct SignedText: Sendable, Equatable {
 
     package let text: String
     package let signatures: [Signature]
+    /// What ``examined(for:)`` found out about these very bytes, which never change.
+    private var known: (key: PublicKey, isSigned: Bool)?
 
     package static let maximumLength = 192 * 1024
     package static let maximumSignatures = 8
@@ -35,7 +37,17 @@ package struct SignedText: Sendable, Equatable {
     /// The name of this statement: the digest of what was signed. Signatures do not enter it.
     package func digest() throws(CryptographyError) -> Digest { try Digest(of: Self.label + Array(text.utf8)) }
 
+    /// The same statement, which answers at once whether it is signed by `key`: that was found out here and now.
+    ///
+    /// For a caller who will ask where others wait. Whose key it is, and whether it counts, is not a part of the answer.
+    package func examined(for key: PublicKey) -> SignedText {
+        var examined = self
+        examined.known = (key, isSigned(by: key))
+        return examined
+    }
+
     package func isSigned(by key: PublicKey) -> Bool {
+        if let known, known.key == key { return known.isSigned }
         let message = Self.label + Array(text.utf8)
         return signatures.contains { $0.key == key && key.verifies($0.bytes, over: message) }
     }
@@ -44,6 +56,10 @@ package struct SignedText: Sendable, Equatable {
     package var areAllSignaturesGood: Bool {
         let message = Self.label + Array(text.utf8)
         return signatures.allSatisfy { $0.key.verifies($0.bytes, over: message) }
+    }
+
+    package static func == (one: SignedText, other: SignedText) -> Bool {
+        one.text.utf8.elementsEqual(other.text.utf8) && one.signatures == other.signatures
     }
 
     /// The field `type` of the statement, without checking anything else.

@@ -70,6 +70,11 @@ struct JSONWriter {
 
     private mutating func appendQuoted(_ string: String) {
         append("\"")
+        // Most strings need no escape, and then all bytes go at once.
+        if !string.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+            append(string)
+            return append("\"")
+        }
         for byte in string.utf8 {
             switch byte {
             case UInt8(ascii: "\""): append("\\\"")

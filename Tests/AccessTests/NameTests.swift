@@ -169,6 +169,7 @@ import Testing
     @Test func `every byte survives hexadecimal`() {
         let bytes = Array(UInt8.min...UInt8.max)
         #expect(Hex.decode(Hex.encode(bytes)) == bytes)
+        #expect(Hex.encode(bytes) == Hex.encode(bytes[...]))
         #expect(Hex.decode("") == [])
     }
 
@@ -201,6 +202,16 @@ import Testing
     func `a character that hides, moves or reverses is in no text`(value: UInt32) throws {
         let scalar = try #require(Unicode.Scalar(value))
         #expect(throws: Refusal.reasonHasControl(value)) { try HumanText.check("the disk is full\(scalar) again") }
+    }
+
+    @Test func `of ASCII we say without the tables what the tables say`() throws {
+        for scalar in (UInt8.min...0x7F).map({ Unicode.Scalar($0) }) {
+            let isAllowed = scalar.properties.generalCategory != .control && !scalar.properties.isDefaultIgnorableCodePoint
+            #expect((try? HumanText.check(String(scalar))) != nil ? isAllowed : !isAllowed, "\(scalar.value)")
+            guard isAllowed else { continue }
+            let isVisible = (try? HumanText.check(reason: String(scalar), minimum: 1)) != nil
+            #expect(isVisible == !scalar.properties.isWhitespace, "\(scalar.value)")
+        }
     }
 
     @Test(arguments: ["the disk is full, again", "Platte voll – größer", "磁盘已满了，请帮忙", "القرص ممتلئ تمامًا", "warm ☀️ and full ⚠️"])

@@ -3,6 +3,7 @@
 import Access
 import Evidence
 import Protocol
+import Storage
 import StrictJSON
 import Testing
 
@@ -115,6 +116,21 @@ import Testing
         let request = try broker.call("GET", Route.requests + "/" + pending.id.description, as: lead)
         #expect(request.body["state"]?.asString == "invalidated")
         #expect(try broker.call("GET", Route.requests, as: oncall).body["code"]?.asString == "authentication.not-enrolled")
+    }
+
+    @Test func `a signature that was verified before its signer was disabled counts for nothing after`() throws {
+        let (broker, oncall, lead) = try organisation()
+        let vote = try broker.vote(on: try broker.request(by: "oncall", oncall), by: "lead", lead)
+        let examined = try Signed<VoteStatement>(vote.source.examined(for: lead.signing.publicKey))
+        var roll = try broker.roll()
+        try roll.append(
+            DisablingStatement(
+                place: roll.next, subject: .person(PersonName("lead")), by: PersonName("admin"), reason: "left", at: TestBroker.now
+            ).signed(with: broker.admin.signing).source)
+        var workflow = Workflow(try Storage.Connection(path: broker.home.path + "/empty.db"), roll, at: TestBroker.now)
+        #expect(throws: EvidenceError.refused(.personDisabled(try PersonName("lead")))) {
+            try workflow.vote(examined, from: lead.signing.publicKey)
+        }
     }
 
     @Test func `a vote may narrow, and the grant is what it allows`() throws {

@@ -38,6 +38,9 @@ import Transport
             let problem = Problem(status: http, code: "new.code", message: "x")
             #expect(Failures.explain(problem).status == Int32(status))
         }
+        // A broker without room is out of reach for sessions; nobody refused them.
+        #expect(Failures.explain(Problem(status: 503, code: "recording.no-room", message: "x")).status == 6)
+        #expect(Failures.status(code: "recording.no-room") == 6)
     }
 
     @Test func `the same refusal has one status, whether it was found here or by the broker`() throws {

@@ -190,6 +190,18 @@ private func text(_ text: String, signedBy key: PublicKey, _ signature: [UInt8])
         #expect(!bare.isSigned(by: key.publicKey))
     }
 
+    @Test func `what was found out about a signature is of that key and those bytes only`() throws {
+        let (anna, bob) = (try Installation.key("anna"), try Installation.key("bob"))
+        let source = try SignedText(signing: "{}", with: [anna])
+        let examined = source.examined(for: anna.publicKey)
+        #expect(examined.isSigned(by: anna.publicKey) && examined == source)
+        #expect(!examined.isSigned(by: bob.publicKey))
+        #expect(!source.examined(for: bob.publicKey).isSigned(by: bob.publicKey))
+        #expect(source.examined(for: bob.publicKey).isSigned(by: anna.publicKey))
+        let forged = SignedText(text: "{ }", signatures: source.signatures).examined(for: anna.publicKey)
+        #expect(!forged.isSigned(by: anna.publicKey) && forged != source)
+    }
+
     @Test func `a signature counts only under the key that made it`() throws {
         let (anna, bob) = (try Installation.key("anna"), try Installation.key("bob"))
         let source = try Installation.charter().signed(with: anna).source

@@ -21,6 +21,7 @@ import Testing
         #expect(try setting("PRAGMA foreign_keys", "foreign_keys") == .integer(1))
         #expect(try setting("PRAGMA trusted_schema", "trusted_schema") == .integer(0))
         #expect(try setting("PRAGMA cell_size_check", "cell_size_check") == .integer(1))
+        #expect(try setting("PRAGMA temp_store", "temp_store") == .integer(2))
         #expect(try setting("PRAGMA busy_timeout", "timeout") == .integer(5_000))
         #expect(try setting("PRAGMA query_only", "query_only", mode: .readOnly) == .integer(1))
     }

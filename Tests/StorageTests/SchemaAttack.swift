@@ -251,7 +251,6 @@ struct SchemaAttack: Sendable {
         SchemaAttack(Story.ledger(4, previous: Story.hash("2")), "follows the last"),
         SchemaAttack(Story.ledger(2, previous: Story.hash("1"), hash: Story.hash("f"), verb: "INSERT OR REPLACE"), "follows the last"),
         SchemaAttack(Story.ledger(3, previous: Story.hash("1")), "the one before"),
-        SchemaAttack(Story.ledger(3, previous: Story.hash("2"), hash: Story.hash("1"), verb: "INSERT OR REPLACE"), "exists"),
         SchemaAttack(Story.ledger(3, previous: Story.hash("2"), hash: "x"), anyone),
         SchemaAttack("INSERT INTO ledger VALUES (3, 1, 'Created', 'x', '', '{}', '\(Story.hash("2"))', '\(Story.hash("3"))')", anyone),
         SchemaAttack("INSERT INTO ledger VALUES (3, 0, 'a.b', 'x', '', '{}', '\(Story.hash("2"))', '\(Story.hash("3"))')", anyone),

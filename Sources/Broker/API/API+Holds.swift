@@ -10,7 +10,7 @@ import StrictJSON
 extension API {
     func hold(_ call: Call) throws {
         let (_, device) = try call.principal.person()
-        let statement: Signed<HoldStatement> = try call.statement()
+        let statement: Signed<HoldStatement> = try call.statement(of: device)
         core.write { try $0.hold(statement, from: device) } completion: { result in
             call.responder.finish(result.map { .object(["name": .string($0.text)]) })
         }

@@ -11,7 +11,7 @@ import Transport
 extension API {
     func review(_ call: Call) throws {
         let (person, device) = try call.principal.person()
-        let statement: Signed<ReviewStatement> = try call.statement()
+        let statement: Signed<ReviewStatement> = try call.statement(of: device)
         core.write { try $0.review(statement, from: device) } completion: { [self] result in
             switch result {
             case .success(let id): read(call) { [self] database in try requestObject(id, for: person, in: database) }

@@ -98,7 +98,7 @@ final class API: HTTPHandler {
 
     private func ask(_ call: Call) throws {
         let (person, device) = try call.principal.person()
-        let statement: Signed<RequestStatement> = try call.statement()
+        let statement: Signed<RequestStatement> = try call.statement(of: device)
         core.write { try $0.ask(statement, from: device) } completion: { [self] result in
             answerRequest(call, person, result)
         }
@@ -106,7 +106,7 @@ final class API: HTTPHandler {
 
     private func extend(_ call: Call) throws {
         let (person, device) = try call.principal.person()
-        let statement: Signed<ExtensionStatement> = try call.statement()
+        let statement: Signed<ExtensionStatement> = try call.statement(of: device)
         core.write { [core] workflow in
             try core.clock.checkNotMovedBack()
             return try workflow.extend(statement, from: device)
@@ -117,7 +117,7 @@ final class API: HTTPHandler {
 
     private func vote(_ call: Call) throws {
         let (person, device) = try call.principal.person()
-        let statement: Signed<VoteStatement> = try call.statement()
+        let statement: Signed<VoteStatement> = try call.statement(of: device)
         core.write { [core] workflow in
             if statement.value.vote.approves { try core.clock.checkNotMovedBack() }
             return try workflow.vote(statement, from: device)
@@ -136,7 +136,7 @@ final class API: HTTPHandler {
 
     private func activate(_ call: Call) throws {
         let (person, device) = try call.principal.person()
-        let statement: Signed<ActivationStatement> = try call.statement()
+        let statement: Signed<ActivationStatement> = try call.statement(of: device)
         core.write { [core] workflow in
             try core.clock.checkNotMovedBack()
             return try workflow.activate(statement, from: device)
@@ -150,7 +150,7 @@ final class API: HTTPHandler {
 
     private func end(_ call: Call) throws {
         let (_, device) = try call.principal.person()
-        let statement: Signed<EndingStatement> = try call.statement()
+        let statement: Signed<EndingStatement> = try call.statement(of: device)
         core.write { workflow in
             let (id, state) = try workflow.end(statement, from: device)
             return JSONValue.object(["id": .string(id), "state": .string(state)])
@@ -233,8 +233,9 @@ final class API: HTTPHandler {
 }
 
 extension API.Call {
-    func statement<Value: Statement>() throws -> Signed<Value> {
-        try Signed(try SignedText(try JSONValue(parsing: request.body)))
+    /// The statement in the body. Whether `device` signed it is computed here, so that nobody waits for it in the writer.
+    func statement<Value: Statement>(of device: PublicKey) throws -> Signed<Value> {
+        try Signed(try SignedText(try JSONValue(parsing: request.body)).examined(for: device))
     }
 }
 

@@ -57,7 +57,7 @@ final class SessionHub: Sendable {
             do {
                 switch try ControlMessage(text) {
                 case .opening(let source):
-                    let opening: Signed<OpeningStatement> = try Signed(source)
+                    let opening: Signed<OpeningStatement> = try Signed(source.examined(for: device))
                     opened.withLock { $0 = opening.id }
                     open(opening, from: device, for: socket)
                 case .attach(let source):

@@ -48,7 +48,7 @@ package enum Failures {
         ]),
         // Not reachable.
         (6, [
-            "broker.overloaded", "node.not-connected", "node.silent", "session.timed-out", "storage.",
+            "broker.overloaded", "node.not-connected", "node.silent", "recording.no-room", "session.timed-out", "storage.",
             "transport.closed", "transport.name-not-found", "transport.timed-out", "transport.truncated",
             "transport.unreachable",
         ]),
