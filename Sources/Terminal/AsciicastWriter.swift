@@ -5,6 +5,7 @@
 ///
 /// Nothing is lost: where the bytes of a terminal are not UTF-8, the event shows U+FFFD and the next line is an event
 /// of code `x` at the same time, with all the bytes of the event before in base64. Players skip codes they do not know.
+/// A piece of a command's stream that is no text at all (an archive, an image) shows only how long it is, and `x` has it.
 package struct AsciicastWriter: Sendable {
     /// Bytes of a character whose rest has not come yet: at most 3.
     private var outputCarry: [UInt8] = []
@@ -46,10 +47,16 @@ package struct AsciicastWriter: Sendable {
         return text.isEmpty ? [] : event(UInt8(ascii: "o"), text, time)
     }
 
-    /// What the operator typed.
+    /// What a command without a terminal wrote: mostly text, and sometimes none at all.
+    package mutating func data(_ bytes: [UInt8], at time: Duration) -> [UInt8] {
+        let text = Self.wholeCharacters(of: bytes, &outputCarry)
+        return text.isEmpty ? [] : dataEvent(UInt8(ascii: "o"), text, time)
+    }
+
+    /// What the operator typed, or sent to a command.
     package mutating func input(_ bytes: [UInt8], at time: Duration) -> [UInt8] {
         let text = Self.wholeCharacters(of: bytes, &inputCarry)
-        return text.isEmpty ? [] : event(UInt8(ascii: "i"), text, time)
+        return text.isEmpty ? [] : dataEvent(UInt8(ascii: "i"), text, time)
     }
 
     /// A new size of the terminal.
@@ -99,12 +106,40 @@ package struct AsciicastWriter: Sendable {
         line.append(event: code, at: last)
         let isExact = line.append(quoting: bytes)
         line.append("]\n")
-        if !isExact {
-            line.append(event: UInt8(ascii: "x"), at: last)
-            line.append(quoting: Base64.encode(bytes))
-            line.append("]\n")
-        }
+        if !isExact { line.append(exactly: bytes, at: last) }
         return line.bytes
+    }
+
+    private mutating func dataEvent(_ code: UInt8, _ bytes: [UInt8], _ time: Duration) -> [UInt8] {
+        guard bytes.count >= 64, Self.isBinary(bytes) else { return event(code, bytes, time) }
+        last = max(last, time)
+        var line = JSONLine(capacity: bytes.count / 3 * 4 + 128)
+        line.append(event: code, at: last)
+        line.append("\"[\(bytes.count) bytes that are not text]\\r\\n\"]\n")
+        line.append(exactly: bytes, at: last)
+        return line.bytes
+    }
+
+    /// Whether one byte of eight is no character, or a control that text does not have.
+    ///
+    /// A long piece is judged by its beginning. A wrong guess costs room and nothing else.
+    private static func isBinary(_ bytes: [UInt8]) -> Bool {
+        bytes.prefix(4096).withUnsafeBufferPointer { text in
+            var strange = 0
+            var index = 0
+            while index < text.count {
+                switch UTF8Step(UnsafeBufferPointer(rebasing: text[index...])) {
+                case .scalar(let scalar, let length):
+                    if scalar < 0x20, !(0x07...0x0D).contains(scalar), scalar != 0x1B { strange += 1 }
+                    index += length
+                case .invalid(let length):
+                    strange += length
+                    index += length
+                case .incomplete: index = text.count
+                }
+            }
+            return strange * 8 > text.count
+        }
     }
 
     /// How many bytes at the end are the start of a character.
@@ -120,110 +155,10 @@ package struct AsciicastWriter: Sendable {
     }
 }
 
-/// A line of JSON that is made byte by byte.
-private struct JSONLine {
-    private(set) var bytes: [UInt8] = []
-
-    init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
-
-    mutating func append(_ text: String) { bytes += text.utf8 }
-
-    /// `[12.000345, "o", `
-    mutating func append(event code: UInt8, at time: Duration) {
-        let (seconds, attoseconds) = time.components
-        let micros = String(attoseconds / 1_000_000_000_000)
-        append("[\(seconds).")
-        for _ in micros.utf8.count..<6 { bytes.append(UInt8(ascii: "0")) }
-        append(micros)
-        append(", \"")
-        bytes.append(code)
-        append("\", ")
-    }
-
-    /// Appends a JSON string. Returns whether it says exactly these bytes; what is not UTF-8 becomes U+FFFD.
-    @discardableResult
-    mutating func append(quoting text: [UInt8]) -> Bool {
-        var isExact = true
-        // No byte takes more than the six of `\u001b`.
-        let quoted = [UInt8](unsafeUninitializedCapacity: text.count * 6 + 2) { buffer, count in
-            var quote = JSONQuote(buffer)
-            text.withUnsafeBufferPointer { quote.write($0) }
-            count = quote.count
-            isExact = quote.isExact
-        }
-        bytes += quoted
-        return isExact
-    }
-}
-
-/// Writes a JSON string into memory that has room for six times the text and two quotes: a busy terminal passes
-/// through here.
-private struct JSONQuote {
-    private let out: UnsafeMutableBufferPointer<UInt8>
-    private(set) var count = 0
-    /// False once something was not UTF-8.
-    private(set) var isExact = true
-
-    init(_ out: UnsafeMutableBufferPointer<UInt8>) { self.out = out }
-
-    mutating func write(_ text: UnsafeBufferPointer<UInt8>) {
-        put(UInt8(ascii: "\""))
-        var index = 0
-        while index < text.count {
-            let byte = text[index]
-            if byte < 0x80 {
-                writeASCII(byte)
-                index += 1
-            } else {
-                index += writeCharacter(UnsafeBufferPointer(rebasing: text[index...]))
-            }
-        }
-        put(UInt8(ascii: "\""))
-    }
-
-    private mutating func put(_ byte: UInt8) {
-        out[count] = byte
-        count += 1
-    }
-
-    /// RFC 8259 §7: quote, backslash and controls cannot stand as they are.
-    private mutating func writeASCII(_ byte: UInt8) {
-        if byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
-            put(byte)
-            return
-        }
-        put(UInt8(ascii: "\\"))
-        switch byte {
-        case UInt8(ascii: "\n"): put(UInt8(ascii: "n"))
-        case UInt8(ascii: "\r"): put(UInt8(ascii: "r"))
-        case UInt8(ascii: "\t"): put(UInt8(ascii: "t"))
-        case 0x08: put(UInt8(ascii: "b"))
-        case 0x0C: put(UInt8(ascii: "f"))
-        case 0x20...: put(byte)
-        default:
-            put(UInt8(ascii: "u"))
-            put(UInt8(ascii: "0"))
-            put(UInt8(ascii: "0"))
-            put(UInt8(ascii: "0") + (byte >> 4))
-            let low = byte & 15
-            put(low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10)
-        }
-    }
-
-    /// Writes the character at the start, or U+FFFD, and returns how many bytes it has.
-    private mutating func writeCharacter(_ text: UnsafeBufferPointer<UInt8>) -> Int {
-        let length: Int
-        switch UTF8Step(text) {
-        case .scalar(_, let count):
-            for index in 0..<count { put(text[index]) }
-            return count
-        case .invalid(let count): length = count
-        case .incomplete: length = text.count
-        }
-        isExact = false
-        put(0xEF)
-        put(0xBF)
-        put(0xBD)
-        return length
+extension JSONLine {
+    fileprivate mutating func append(exactly bytes: [UInt8], at time: Duration) {
+        append(event: UInt8(ascii: "x"), at: time)
+        append(base64: bytes)
+        append("]\n")
     }
 }

@@ -4,21 +4,33 @@
 enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
+    /// Two characters for each 12 bits.
+    private static let pairs: [UInt16] = (0..<4096).map { bits in
+        UInt16(littleEndian: UInt16(alphabet[bits >> 6]) | UInt16(alphabet[bits & 63]) << 8)
+    }
+
     static func encode(_ bytes: [UInt8]) -> [UInt8] {
         let length = (bytes.count + 2) / 3 * 4
         return [UInt8](unsafeUninitializedCapacity: length) { text, count in
-            alphabet.withUnsafeBufferPointer { digits in
-                for start in stride(from: 0, to: bytes.count, by: 3) {
-                    let second = start + 1 < bytes.count ? bytes[start + 1] : 0
-                    let third = start + 2 < bytes.count ? bytes[start + 2] : 0
-                    let bits = Int(bytes[start]) << 16 | Int(second) << 8 | Int(third)
-                    text[count] = digits[bits >> 18]
-                    text[count + 1] = digits[bits >> 12 & 63]
-                    text[count + 2] = start + 1 < bytes.count ? digits[bits >> 6 & 63] : UInt8(ascii: "=")
-                    text[count + 3] = start + 2 < bytes.count ? digits[bits & 63] : UInt8(ascii: "=")
-                    count += 4
+            let target = UnsafeMutableRawBufferPointer(text)
+            let whole = bytes.count / 3
+            bytes.withUnsafeBufferPointer { bytes in
+                pairs.withUnsafeBufferPointer { pairs in
+                    for group in 0..<whole {
+                        let bits = Int(bytes[3 * group]) << 16 | Int(bytes[3 * group + 1]) << 8 | Int(bytes[3 * group + 2])
+                        target.storeBytes(of: pairs[bits >> 12], toByteOffset: 4 * group, as: UInt16.self)
+                        target.storeBytes(of: pairs[bits & 4095], toByteOffset: 4 * group + 2, as: UInt16.self)
+                    }
                 }
             }
+            let rest = bytes.count - 3 * whole
+            if rest > 0 {
+                let bits = Int(bytes[3 * whole]) << 16 | (rest == 2 ? Int(bytes[3 * whole + 1]) << 8 : 0)
+                target.storeBytes(of: pairs[bits >> 12], toByteOffset: 4 * whole, as: UInt16.self)
+                text[4 * whole + 2] = rest == 2 ? alphabet[bits >> 6 & 63] : UInt8(ascii: "=")
+                text[4 * whole + 3] = UInt8(ascii: "=")
+            }
+            count = length
         }
     }
 
