@@ -69,7 +69,7 @@ let targets: [[Target]] = [
     [
         // A broker that changes what it relays, for the tests that show that both ends notice.
         .executableTarget(
-            name: "stintd-tampering", dependencies: ["Broker"], path: "Tests/TamperingBroker", swiftSettings: settings),
+            name: "stintd-tampering", dependencies: ["Access", "Broker", "Client", "Evidence"], path: "Tests/TamperingBroker", swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["stint", "stintd", "stint-agent", "stintd-tampering"],
             swiftSettings: settings),

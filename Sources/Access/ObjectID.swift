@@ -18,6 +18,10 @@ package enum SessionKind: IdentifiedKind {
     package static let letter: Character = "s"
     package static let label = "session"
 }
+package enum ProposalKind: IdentifiedKind {
+    package static let letter: Character = "p"
+    package static let label = "proposal"
+}
 
 /// A short id: a letter, a hyphen and six Crockford base-32 characters, as `r-7k2p9x`.
 ///
@@ -82,3 +86,4 @@ package struct ObjectID<Kind: IdentifiedKind>: Sendable, Hashable, Comparable, C
 package typealias RequestID = ObjectID<RequestKind>
 package typealias GrantID = ObjectID<GrantKind>
 package typealias SessionID = ObjectID<SessionKind>
+package typealias ProposalID = ObjectID<ProposalKind>

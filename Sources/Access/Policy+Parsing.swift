@@ -50,6 +50,10 @@ extension Policy {
         for (index, item) in (try reader.optionalArray("preferences", maximum: 200) ?? []).enumerated() {
             policy.preferences.append(try Preferences(try ObjectReader(item, path: "preferences[\(index)]")))
         }
+        if var charter = try reader.optionalObject("charter") {
+            policy.administratorsToAgree = Int(try charter.integer("administrators", in: 1...2))
+            try charter.finish()
+        }
         guard !policy.entitlements.isEmpty else { throw reader.unacceptable("entitlements", "the policy has no entitlement") }
         try checkDistinct(policy.entitlements.map(\.name.text), "entitlements", reader)
         try checkDistinct(policy.forbid.map(\.name.text), "forbid", reader)

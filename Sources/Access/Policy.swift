@@ -155,6 +155,8 @@ package struct Policy: Sendable, Equatable {
     /// What is never allowed, whatever the entitlements say.
     package var forbid: [ForbidRule]
     package var rosters: [DutyRoster]
+    /// So many administrators must agree to the next charter.
+    package var administratorsToAgree = 1
     /// How long recordings are kept: for ever where no rule matches.
     package var retention: [RetentionRule] = []
     /// Commands that `exec:NAME` may run.

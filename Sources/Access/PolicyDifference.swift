@@ -21,6 +21,9 @@ package struct PolicyDifference: Sendable, Equatable {
             "retention", old.retention.map { ($0.nodes.description, $0.summary) }, new.retention.map { ($0.nodes.description, $0.summary) })
         changes += Self.compare("document", old.documents.map { ($0.name.text, $0.text) }, new.documents.map { ($0.name.text, $0.text) })
         changes += Self.compare("preferences", old.preferences.map { ($0.name.text, $0.text) }, new.preferences.map { ($0.name.text, $0.text) })
+        if old.administratorsToAgree != new.administratorsToAgree {
+            changes.append(.changed("charter", ["administrators: \(old.administratorsToAgree) → \(new.administratorsToAgree)"]))
+        }
         let order = new.entitlements.map(\.name)
         let known = Set(old.entitlements.map(\.name))
         if order.filter(known.contains) != old.entitlements.map(\.name).filter(Set(order).contains) {

@@ -27,6 +27,7 @@ package struct PolicyReview: Sendable {
         }
         for index in policy.entitlements.indices { look(at: policy.entitlements[index], "entitlements[\(index)]", directory) }
         guard let directory else { return }
+        lookAtAdministrators(directory)
         for (index, roster) in policy.rosters.enumerated() {
             for (place, name) in roster.people.enumerated() where directory.people[name]?.isEnabled != true {
                 warn("rosters[\(index)].people[\(place)]", "there is no person `\(name)`, so nobody is on call in that week")
@@ -56,6 +57,22 @@ package struct PolicyReview: Sendable {
             lookAtSeats(of: extended, path + ".extension", people, requesters)
         }
         lookAtBreakGlass(of: rule, path, people, directory)
+    }
+
+    private mutating func lookAtAdministrators(_ directory: Directory) {
+        guard policy.administratorsToAgree > 1, let charter = directory.charter else { return }
+        let able = charter.administrators.count { name in
+            directory.isAdministrator(name) && directory.people[name]?.devices.contains(where: \.isEnabled) == true
+        }
+        do throws(Refusal) {
+            try CharterRule.check(policy, isChangeableBy: able)
+        } catch {
+            return add("charter.administrators", error.message, hint: error.hint, isError: true)
+        }
+        guard able == policy.administratorsToAgree else { return }
+        warn(
+            "charter.administrators", "there are just \(able) administrators: when one loses every device, nobody can change the charter",
+            hint: "Name a third one: stint admins add NAME")
     }
 
     private mutating func lookAtBreakGlass(of rule: Entitlement, _ path: String, _ people: [Person], _ directory: Directory) {

@@ -107,6 +107,7 @@ package enum Refusal: Error, Sendable, Equatable {
     case mayNotEnd(String)
     case clockDisagrees(signed: Timestamp, here: Timestamp)
     case document(DocumentRefusal)
+    case charter(CharterRefusal)
     /// A clock or the sweeper came too early: the caller looks again later.
     case notYetDue(String)
 }
@@ -198,6 +199,7 @@ extension Refusal: Explainable {
         case .mayNotEnd: "end.not-allowed"
         case .clockDisagrees: "clock.disagrees"
         case .document(let refusal): refusal.code
+        case .charter(let refusal): refusal.code
         case .notYetDue: "state.not-yet-due"
         }
     }

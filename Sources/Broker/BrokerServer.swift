@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Access
-import Evidence
+package import Evidence
 import Posix
 import Protocol
 import Storage
 import StrictJSON
 import Synchronization
 package import Transport
+
+/// Entries that nobody signed who may, to be served behind a roll.
+package typealias RollForgery = (Roll) throws -> [SignedText]
 
 /// `stintd serve` and `stintd sweep`.
 package final class BrokerServer: Sendable {
@@ -24,7 +27,10 @@ package final class BrokerServer: Sendable {
     /// - Parameters:
     ///   - endpoint: where to listen; `nil` for the address that tokens name.
     ///   - interference: for tests that need a broker which changes what it relays.
-    package init(_ home: BrokerHome, listening endpoint: Endpoint?, interference: RelayInterference? = nil) throws {
+    ///   - forgery: for tests that need one which serves more entries of the roll than there are.
+    package init(
+        _ home: BrokerHome, listening endpoint: Endpoint?, interference: RelayInterference? = nil, forgery: RollForgery? = nil
+    ) throws {
         guard try DurableFile.listDirectory(home.path).contains("broker.key") else { throw HomeError.notInitialised(home.path) }
         try home.check()
         let founding = try Founding.read(home)
@@ -37,7 +43,7 @@ package final class BrokerServer: Sendable {
         let loop = try EventLoop()
         core = try BrokerCore(
             home: home, writer: writer, readers: readers, clock: BrokerClock(known: last ?? Timestamp(milliseconds: 0)),
-            roll: RollBox(roll, entries: entries), founding: founding, key: key, loop: loop)
+            roll: RollBox(roll, entries: entries, forged: try forgery?(roll) ?? []), founding: founding, key: key, loop: loop)
         hub = SessionHub(core, interference: interference)
         let identity = try seed.reveal { bytes in try TLSIdentity(ed25519Seed: bytes) }
         server = HTTPServer(loop, context: try TLSContext(serverWith: identity), handler: API(core, hub))

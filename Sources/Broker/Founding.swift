@@ -51,7 +51,7 @@ package enum BrokerSetup {
     ///   - policy: the text of the policy to found with.
     /// - Returns: the token.
     package static func initialise(_ home: BrokerHome, address: String, policy: String) throws -> String {
-        _ = try Policy(parsing: policy, file: "policy")
+        try CharterRule.check(try Policy(parsing: policy, file: "policy"), isChangeableBy: 1)
         try home.make()
         guard try !DurableFile.listDirectory(home.path).contains("broker.key") else {
             throw HomeError.alreadyInitialised(home.path)

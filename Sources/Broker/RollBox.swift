@@ -16,8 +16,13 @@ final class RollBox: Sendable {
     }
 
     private let state: Mutex<State>
+    /// Served behind what is committed: for tests that need a broker which lies.
+    private let forged: [SignedText]
 
-    init(_ roll: Roll, entries: [SignedText]) { state = Mutex(State(committed: roll, working: roll, entries: entries)) }
+    init(_ roll: Roll, entries: [SignedText], forged: [SignedText] = []) {
+        state = Mutex(State(committed: roll, working: roll, entries: entries))
+        self.forged = forged
+    }
 
     /// As committed.
     var current: Roll { state.withLock { $0.committed } }
@@ -28,10 +33,11 @@ final class RollBox: Sendable {
     /// Entries after `number`: at most `limit`, and about 512 KiB of text.
     func entries(after number: Int64, limit: Int) -> [SignedText] {
         state.withLock { state in
-            guard number >= 0, number < state.entries.count else { return [] }
+            let served = forged.isEmpty ? state.entries : state.entries + forged
+            guard number >= 0, number < served.count else { return [] }
             var size = 0
             return Array(
-                state.entries[Int(number)...].prefix(limit).prefix { entry in
+                served[Int(number)...].prefix(limit).prefix { entry in
                     defer { size += entry.text.utf8.count }
                     return size < 512 * 1024
                 })

@@ -71,8 +71,13 @@ package enum ClientProgram {
                 name: "policy", group: Groups.policy, summary: "Check, test, show or change who may do what",
                 commands: [
                     PolicyShowCommand.self, PolicyCheckCommand.self, PolicyTestCommand.self, PolicySimulateCommand.self,
-                    PolicyApplyCommand.self,
+                    PolicyApplyCommand.self, PolicyProposalsCommand.self, PolicyAgreeCommand.self, PolicyWithdrawCommand.self,
                 ], standard: PolicyShowCommand.self)),
+        .family(
+            CommandFamily(
+                name: "admins", group: Groups.policy, summary: "List, add or remove administrators",
+                commands: [AdministratorsCommand.self, AdministratorsAddCommand.self, AdministratorsRemoveCommand.self],
+                standard: AdministratorsCommand.self)),
         .family(
             CommandFamily(
                 name: "preferences", group: Groups.policy, summary: "Show or import how sessions are set up",

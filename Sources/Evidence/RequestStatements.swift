@@ -238,6 +238,7 @@ package struct EndingStatement: Statement {
         self.kind = kind
         subject = try reader.string("subject", maximum: 16)
         switch kind {
+        case .withdraw where subject.utf8.first == ProposalKind.letter.asciiValue: _ = try ProposalID(subject)
         case .withdraw: _ = try RequestID(subject)
         case .release, .revoke: _ = try GrantID(subject)
         case .end: _ = try SessionID(subject)

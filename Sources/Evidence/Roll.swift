@@ -26,6 +26,8 @@ package struct Roll: Sendable {
     package private(set) var root: Digest?
     /// The broker's key, as the root says.
     package private(set) var broker: PublicKey?
+    /// The digest of the charter in force.
+    package private(set) var charterDigest: Digest?
     private var invitations: [Digest: Invitation] = [:]
     private var personOfDevice: [PublicKey: PersonName] = [:]
     private var nodeOfKey: [PublicKey: NodeName] = [:]
@@ -102,7 +104,7 @@ package struct Roll: Sendable {
         guard place.previous == head else { throw .rollForked(place.number) }
         guard (place.number == 1) == parsed.isFounding else { throw .rollForked(place.number) }
         switch parsed {
-        case .charter(let statement): try apply(statement)
+        case .charter(let statement): try apply(statement, now)
         case .invitation(let statement): try apply(statement)
         case .enrolment(let statement): try apply(statement, now)
         case .disabling(let statement): try apply(statement)
@@ -115,7 +117,7 @@ package struct Roll: Sendable {
 
     // MARK: Charter
 
-    private mutating func apply(_ charter: Signed<CharterStatement>) throws(EvidenceError) {
+    private mutating func apply(_ charter: Signed<CharterStatement>, _ now: Timestamp?) throws(EvidenceError) {
         let statement = charter.value
         guard statement.version == Int64(directory.charters.count) + 1 else { throw .rollForked(statement.place.number) }
         let policy: Policy
@@ -127,6 +129,8 @@ package struct Roll: Sendable {
             guard administrators == [founder.name], founder.key != founder.founding else { throw .rollForked(1) }
             try check(charter, signedBy: founder.key, who: "the first administrator")
             try check(charter, signedBy: founder.founding, who: "the founding token")
+            guard statement.consents.isEmpty else { throw .rollForked(1) }
+            do { try CharterRule.check(policy, isChangeableBy: 1) } catch { throw .refused(error) }
             directory.people[founder.name] = Person(
                 name: founder.name, groups: Set(founder.groups),
                 devices: [Device(key: founder.key, label: founder.device)])
@@ -139,8 +143,43 @@ package struct Roll: Sendable {
                 throw .subjectUnknown(kind: "person", name.text)
             }
             guard !administrators.isEmpty else { throw .policyInvalid("A charter without an administrator is not possible.") }
+            try checkConsents(to: statement, policy, now)
         }
+        charterDigest = charter.digest
         directory.charters.append(Charter(version: statement.version, administrators: administrators, policy: policy, text: statement.policy))
+    }
+
+    /// That enough administrators of the charter in force agreed to `next`, each to this very content in this very place.
+    private func checkConsents(to next: CharterStatement, _ policy: Policy, _ now: Timestamp?) throws(EvidenceError) {
+        for consent in next.consents {
+            let value = consent.value
+            try check(consent, over: next.content)
+            guard value.version == next.version else { throw .refused(.charter(.consentStale(value.person, version: value.version))) }
+            guard next.at < value.notAfter, (now ?? next.at) < value.notAfter else {
+                throw .refused(.charter(.consentExpired(value.person, value.notAfter)))
+            }
+        }
+        let able = ableAdministrators(next.administrators) { $0.devices }
+        do {
+            try CharterRule.check(agreedBy: next.consents.map(\.value.person), next: policy, able: able, in: directory)
+        } catch {
+            throw .refused(error)
+        }
+    }
+
+    /// Checks a consent by itself: for this installation, over the charter in force, to `content`, and signed by a device of the
+    /// person who gives it.
+    package func check(_ consent: Signed<ConsentStatement>, over content: CharterContent) throws(EvidenceError) {
+        let value = consent.value
+        guard value.root == root else { throw .otherInstallation(type: ConsentStatement.type) }
+        guard value.base == charterDigest, value.version == Int64(directory.charters.count) + 1 else {
+            throw .refused(.charter(.consentStale(value.person, version: value.version)))
+        }
+        guard value.content == (try content.digest()) else { throw .refused(.charter(.contentDiffers(value.person))) }
+        guard value.notAfter > value.at, value.notAfter - value.at <= CharterRule.longestConsent else {
+            throw .fieldMalformed("a consent lasts at most \(DurationText.format(CharterRule.longestConsent))")
+        }
+        _ = try signer(of: consent, mustBe: value.person)
     }
 
     private func checkAdministrator<Value>(of statement: Signed<Value>) throws(EvidenceError) {
@@ -220,7 +259,7 @@ package struct Roll: Sendable {
         case .person(let name):
             try checkAdministrator(statement.by, signed: disabling)
             guard directory.people[name]?.isEnabled == true else { throw .subjectUnknown(kind: "person", name.text) }
-            guard canBeAdministered(leaving: { $0.name == name ? [] : $0.devices }) else { throw .lastAdministrator(name) }
+            try checkAdministration(without: name) { $0.name == name ? [] : $0.devices }
             directory.people[name]?.isEnabled = false
         case .device(let key):
             guard let owner = personOfDevice[key],
@@ -231,7 +270,7 @@ package struct Roll: Sendable {
             } else {
                 try checkAdministrator(statement.by, signed: disabling)
             }
-            guard canBeAdministered(leaving: { $0.devices.filter { $0.key != key } }) else { throw .lastAdministrator(owner) }
+            try checkAdministration(without: owner) { $0.devices.filter { $0.key != key } }
             directory.people[owner]?.devices[index].isEnabled = false
         case .node(let name):
             try checkAdministrator(statement.by, signed: disabling)
@@ -240,12 +279,20 @@ package struct Roll: Sendable {
         }
     }
 
-    /// Whether an administrator with a device remains: without one, nobody could ever change the roll again.
+    /// That as many administrators with a device remain as the charter demands: with fewer, nobody could ever change it again.
     ///
     /// - Parameter devices: what would be left of a person's devices.
-    private func canBeAdministered(leaving devices: (Person) -> [Device]) -> Bool {
-        (directory.charter?.administrators ?? []).contains { name in
-            guard directory.isAdministrator(name), let person = directory.people[name] else { return false }
+    private func checkAdministration(without name: PersonName, leaving devices: (Person) -> [Device]) throws(EvidenceError) {
+        guard let charter = directory.charter, charter.administrators.contains(name) else { return }
+        let able = ableAdministrators(charter.administrators.sorted(), leaving: devices)
+        guard able > 0 else { throw .lastAdministrator(name) }
+        let demanded = charter.policy.administratorsToAgree
+        guard able >= demanded else { throw .refused(.charter(.tooFewAdministrators(name, demanded: demanded))) }
+    }
+
+    private func ableAdministrators(_ names: [PersonName], leaving devices: (Person) -> [Device]) -> Int {
+        Set(names).count { name in
+            guard let person = directory.people[name], person.isEnabled else { return false }
             return devices(person).contains(where: \.isEnabled)
         }
     }

@@ -31,6 +31,7 @@ package struct RollPlace: Sendable, Equatable {
 /// its founder with key, because nobody could have invited that person.
 package struct CharterStatement: Statement {
     package static let type = "charter"
+    static let maximumConsents = 8
 
     /// The first administrator. Only version 1 has one.
     package struct Founder: Sendable, Equatable {
@@ -57,11 +58,13 @@ package struct CharterStatement: Statement {
     package let policy: String
     package let broker: PublicKey
     package let founder: Founder?
+    /// Of administrators of the version before, to exactly this content; at least as many as that version demands.
+    package let consents: [Signed<ConsentStatement>]
     package let at: Timestamp
 
     package init(
         place: RollPlace, version: Int64, administrators: [PersonName], policy: String, broker: PublicKey,
-        founder: Founder?, at: Timestamp
+        founder: Founder?, consents: [Signed<ConsentStatement>] = [], at: Timestamp
     ) {
         self.place = place
         self.version = version
@@ -69,13 +72,17 @@ package struct CharterStatement: Statement {
         self.policy = policy
         self.broker = broker
         self.founder = founder
+        self.consents = consents
         self.at = at
     }
+
+    package var content: CharterContent { CharterContent(administrators: administrators, policy: policy) }
 
     package var fields: JSONObject {
         var object: JSONObject = [
             "version": .integer(version), "administrators": .names(administrators), "policy": .string(policy),
             "broker": .string(broker.hex), "at": .time(at), "founder": .null,
+            "consents": .array(consents.map(\.source.json)),
         ]
         if let founder {
             object["founder"] = .object([
@@ -94,6 +101,7 @@ package struct CharterStatement: Statement {
         policy = try reader.string("policy", maximum: 128 * 1024)
         broker = try reader.publicKey("broker")
         at = try reader.timestamp("at")
+        consents = try reader.array("consents", maximum: Self.maximumConsents).map { try Signed(try SignedText($0)) }
         let value = try reader.value("founder")
         guard value != .null else {
             founder = nil

@@ -22,7 +22,7 @@ package enum LedgerFormat: String, Sendable, CaseIterable {
 
     /// What an administrator might want to be woken for.
     private static let warnings: Set<String> = [
-        "session.unconfirmed", "grant.revoked", "roll.disabling", "roll.charter", "quota.full", "quota.warning", "recording.deleted",
+        "session.unconfirmed", "grant.revoked", "roll.disabling", "roll.charter", "proposal.made", "quota.full", "quota.warning", "recording.deleted",
         "hold.removed",
     ]
 

@@ -10,6 +10,7 @@ package enum Route {
     package static let extensions = "/v1/extensions"
     package static let endings = "/v1/endings"
     package static let reviews = "/v1/reviews"
+    package static let proposals = "/v1/proposals"
     package static let grants = "/v1/grants"
     package static let sessions = "/v1/sessions"
     package static let search = "/v1/search"

@@ -254,7 +254,8 @@ extension Schema {
             kind TEXT NOT NULL CHECK (kind IN ('withdraw', 'release', 'revoke', 'end')),
             subject TEXT NOT NULL CHECK (
                 subject GLOB '?-[0-9a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z]'
-                AND substr(subject, 1, 1) = CASE kind WHEN 'withdraw' THEN 'r' WHEN 'end' THEN 's' ELSE 'g' END),
+                AND (substr(subject, 1, 1) = CASE kind WHEN 'withdraw' THEN 'r' WHEN 'end' THEN 's' ELSE 'g' END
+                    OR substr(subject, 1, 1) = 'p' AND kind = 'withdraw')),
             person TEXT NOT NULL
                 CHECK (person GLOB '[a-z0-9]*' AND person NOT GLOB '*[^a-z0-9._-]*' AND length(person) <= 63),
             statement TEXT NOT NULL,

@@ -20,7 +20,8 @@
 package enum Schema {
     /// Never edit a migration that has been released: add one.
     package static let migrations = [
-        Migration(roll), Migration(workflow), Migration(sessions), Migration(ledger), Migration(recordings),
+        Migration(roll), Migration(workflow), Migration(sessions), Migration(ledger), Migration(proposals),
+        Migration(recordings),
     ]
     package static let migrator = Migrator(migrations)
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Evidence
 import StrictJSON
 
 /// Who ever had which key, by the roll.
@@ -14,6 +15,10 @@ struct RollScan {
     private var invitations: [String: SignedRow] = [:]
     /// By version, the names of the entitlements whose policy agrees by itself.
     private var automatic: [Int64: Set<String>] = [:]
+    /// Of the charter in force: its version, its digest, whom it names, and how many of them must agree to the next.
+    private var inForce: (version: Int64, digest: String, administrators: Set<String>, demands: Int64) = (0, "", [], 1)
+    /// By number of the entry, the digests of the consents that a charter carries.
+    private var consents: [Int64: Set<String>] = [:]
     private var head = String(repeating: "0", count: 64)
 
     init(_ database: DatabaseReader, _ ledger: LedgerScan) throws(VerifierError) {
@@ -33,11 +38,14 @@ struct RollScan {
 
     func isAutomatic(_ entitlement: String, charter: Int64) -> Bool { automatic[charter]?.contains(entitlement) ?? false }
 
+    func consents(ofEntry number: Int64) -> Set<String> { consents[number] ?? [] }
+
     /// What of a policy's text lets it agree by itself; nothing of it is decided here.
     private mutating func readPolicy(_ charter: SignedRow) {
         guard let version = charter.integer("version"), let text = charter.text("policy"),
             let document = try? JSON5Document(parsing: Array(text.utf8), file: "policy")  // no policy, no automatic approval
         else { return }
+        inForce.demands = document.value["charter"]?["administrators"]?.asInteger ?? 1
         let rules = document.value["entitlements"]?.asArray ?? []
         automatic[version] = Set(rules.filter { $0["autoApproval"] != nil }.compactMap { $0["name"]?.asString })
     }
@@ -58,7 +66,12 @@ struct RollScan {
         findings.expect(ledger.mentions[mention] != nil, place, "the ledger does not mention it")
         let keys = entry.signers(at: place, &findings)
         if !isSignedProperly(entry, by: keys) { findings.add(place, "nobody signed it who could have") }
-        if entry.text("type") == "charter" { readPolicy(entry) }
+        if entry.text("type") == "charter" {
+            checkConsents(of: entry, at: place)
+            (inForce.version, inForce.digest, inForce.demands) = (entry.integer("version") ?? 0, entry.digest, 1)
+            inForce.administrators = Set(entry.texts("administrators"))
+            readPolicy(entry)
+        }
         head = entry.digest
     }
 
@@ -86,5 +99,30 @@ struct RollScan {
         case "charter": return keys.contains { personOfKey[$0] != nil }
         default: return false
         }
+    }
+
+    /// As many different administrators of the charter before as it demands agreed to this very one.
+    private mutating func checkConsents(of entry: SignedRow, at place: String) {
+        var people: Set<String> = []
+        var policy: JSONObject = ["administrators": .array(entry.texts("administrators").map { .string($0) })]
+        policy["policy"] = .string(entry.text("policy") ?? "")
+        // Without a digest nothing compares equal.
+        let content = try? Digest(of: Array("stint charter content 1\n".utf8) + Array(JSONValue.object(policy).canonical.utf8))
+        for value in entry.object("consents")?.asArray ?? [] {
+            guard let consent = SignedRow(value, at: place, &findings) else { continue }
+            consents[count, default: []].insert(consent.digest)
+            let person = consent.text("person") ?? ""
+            let keys = consent.signers(at: place, &findings)
+            let isFor = consent.text("type") == "consent" && consent.text("root") == root && consent.text("base") == inForce.digest
+                && consent.integer("version") == inForce.version + 1 && consent.text("content") == content?.hex
+                && (consent.integer("notAfter") ?? 0) > (entry.integer("at") ?? .max)
+            findings.expect(isFor, place, "the consent of \(person) is to something else")
+            findings.expect(keys.contains { personOfKey[$0] == person }, place, "no device of \(person) signed the consent")
+            findings.expect(inForce.administrators.contains(person), place, "\(person) agreed, and was no administrator")
+            if isFor { people.insert(person) }
+        }
+        findings.expect(
+            inForce.demands <= 1 || Int64(people.count) >= inForce.demands, place,
+            "\(people.count) agreed, and the charter before demands \(inForce.demands)")
     }
 }

@@ -15,14 +15,25 @@ struct SignedRow {
     init?(_ row: DatabaseRow, _ column: String, _ signatures: String, at place: String, _ findings: inout Findings) {
         guard let text = row.text(column) else { return nil }
         // Whatever is wrong with it, it is no statement.
-        guard let stored = row.text(signatures), let signed = try? SignedText(text: text, signatures: stored),
-            let fields = try? JSONValue(canonical: text, limits: JSONLimits(bytes: SignedText.maximumLength)),
+        let stored = row.text(signatures).flatMap { try? SignedText(text: text, signatures: $0) }
+        self.init(stored, "`\(column)`", at: place, &findings)
+    }
+
+    /// A statement inside of another one.
+    init?(_ value: JSONValue, at place: String, _ findings: inout Findings) {
+        // Whatever is wrong with it, it is no statement.
+        self.init(try? SignedText(value), "a statement in it", at: place, &findings)
+    }
+
+    private init?(_ signed: SignedText?, _ name: String, at place: String, _ findings: inout Findings) {
+        // Whatever is wrong with it, it is no statement.
+        guard let signed, let fields = try? JSONValue(canonical: signed.text, limits: JSONLimits(bytes: SignedText.maximumLength)),
             let digest = try? signed.digest()
         else {
-            findings.add(place, "`\(column)` is not a signed statement in canonical form")
+            findings.add(place, "\(name) is not a signed statement in canonical form")
             return nil
         }
-        (self.text, self.signed, self.fields, self.digest) = (text, signed, fields, digest.hex)
+        (self.text, self.signed, self.fields, self.digest) = (signed.text, signed, fields, digest.hex)
     }
 
     func text(_ key: String) -> String? { fields[key]?.asString }

@@ -22,7 +22,7 @@ package struct Verification: Sendable {
         "ending_update", "ending_delete", "session_insert", "session_update", "session_update_ended", "session_update_opening",
         "session_delete", "ledger_insert", "ledger_update", "ledger_delete", "ledger_tree_insert", "ledger_tree_update",
         "ledger_tree_delete", "recording_insert", "recording_update", "recording_delete",
-        "recording_held", "hold_insert", "hold_update", "hold_delete",
+        "recording_held", "hold_insert", "hold_update", "hold_delete", "proposal_insert", "proposal_update", "proposal_delete",
     ]
 
     /// - Parameters:
@@ -47,9 +47,10 @@ package struct Verification: Sendable {
         if let head { try Self.check(head, roll, ledger, database, &findings) }
         let kept = try RecordingScan(database, recordings, ledger, roll)
         let holds = try HoldScan(database, ledger, roll)
+        let proposals = try ProposalScan(database, ledger, roll)
         self.findings =
             findings.all + ledger.findings.all + roll.findings.all + workflow.findings.all + sessions.findings.all
-            + kept.findings.all + holds.findings.all
+            + kept.findings.all + holds.findings.all + proposals.findings.all
         (ledgerEntries, rollEntries, self.sessions, broker) = (ledger.count, roll.count, sessions.ids.count, roll.broker)
     }
 

@@ -50,7 +50,7 @@ struct WorkflowScan {
         try database.each("SELECT * FROM \"grant\"") { scan.takeGrant($0) }
         try scan.checkGrants(database)
         try database.each("SELECT * FROM ending") { scan.takeEnding($0) }
-        try database.eachMention("request.withdrawn", "grant.released", "grant.revoked") { mention in
+        try database.eachMention("request.withdrawn", "proposal.withdrawn", "grant.released", "grant.revoked") { mention in
             scan.findings.expect(scan.ended.contains(mention.subject), "ending \(mention.subject)", "the ledger has it, and it is gone")
         }
         self = scan

@@ -18,6 +18,8 @@ import Testing
         ("USING INDEX hold_by_time", "the latest, up to a limit"),
         ("USING INDEX hold_in_force", "holds in force, which are few"),
         ("USING INDEX review_by_time", "the latest, up to a limit"),
+        ("USING INDEX proposal_by_time", "the latest, up to a limit"),
+        ("INDEX proposal_open", "what nobody has agreed to yet"),
         ("INDEX review_open", "what nobody has reviewed yet"),
         ("INDEX request_due", "pending requests only"),
         ("INDEX grant_to_activate", "grants that nobody used yet"),

@@ -12,7 +12,7 @@ struct SchemaAttack: Sendable {
         self.refusal = refusal
     }
 
-    static let all = roll + requests + votes + reviews + grants + activations + endings + sessions + sessionMoves + ledger + recordings + holds
+    static let all = roll + requests + votes + reviews + grants + activations + endings + sessions + sessionMoves + ledger + recordings + holds + proposals
 
     private typealias Story = SchemaStory
     private static let anyone = "CHECK constraint failed"
@@ -36,6 +36,25 @@ struct SchemaAttack: Sendable {
         SchemaAttack("UPDATE roll SET signatures = '[1]' WHERE number = 1", "never changes"),
         SchemaAttack("UPDATE OR REPLACE roll SET number = 1 WHERE number = 2", "never changes"),
         SchemaAttack("DELETE FROM roll WHERE number = 2", "never deleted"),
+    ]
+
+    private static let proposals = [
+        SchemaAttack(Story.proposal("d", state: "withdrawn"), "begins open"),
+        SchemaAttack(Story.proposal("d") + "; " + Story.proposal("d", verb: "INSERT OR REPLACE"), "exists"),
+        SchemaAttack(
+            "INSERT INTO proposal SELECT 'p-00000d', '\(Story.hash("d"))', person, state, content, statement, signatures, at, resolved_at, charter FROM proposal WHERE id = 'p-00000b'",
+            "begins open"),
+        SchemaAttack(Story.proposal("d", signed: "bob"), "as_signed"),
+        SchemaAttack(Story.resolveProposal("a", "withdrawn"), "only its proposer"),
+        SchemaAttack(Story.ending("f", kind: "withdraw", subject: "p-00000a") + "; " + Story.resolveProposal("a", "withdrawn", charter: "1"), "by_a_charter"),
+        SchemaAttack(Story.resolveProposal("a", "agreed"), "by_a_charter"),
+        SchemaAttack(Story.resolveProposal("a", "agreed", charter: "2"), "by a charter"),
+        SchemaAttack(Story.resolveProposal("a", "overtaken", charter: "9"), "by a charter"),
+        SchemaAttack(Story.resolveProposal("b", "agreed", charter: "1"), "resolved once"),
+        SchemaAttack("UPDATE proposal SET state = 'open', resolved_at = NULL, charter = NULL WHERE id = 'p-00000c'", "resolved once"),
+        SchemaAttack("UPDATE proposal SET state = 'agreed', resolved_at = 2, charter = 1, content = '{\"administrators\":[1]}' WHERE id = 'p-00000a'", "never changes"),
+        SchemaAttack("UPDATE proposal SET signatures = '[1]' WHERE id = 'p-00000a'", "never changes"),
+        SchemaAttack("DELETE FROM proposal WHERE id = 'p-00000b'", "never deleted"),
     ]
 
     private static let reviews = [

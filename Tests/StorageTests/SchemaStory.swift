@@ -22,6 +22,8 @@ enum SchemaStory {
         ending("a", kind: "release", subject: "g-000005"),
         ledger(1, previous: String(repeating: "0", count: 64)), ledger(2, previous: hash("1")),
         "INSERT INTO ledger_tree VALUES (1, 0, zeroblob(32))",
+        proposal("a"), proposal("b"), proposal("c"),
+        ending("e", kind: "withdraw", subject: "p-00000b"), resolveProposal("b", "withdrawn"), resolveProposal("c", "agreed", charter: "1"),
         hold("a", name: "case-1"), hold("b", name: "case-2"), removeHold("case-2"),
         "INSERT INTO presence VALUES ('web-1', 1, '10.0.0.1', '1.0', NULL, NULL)",
         "UPDATE presence SET last_seen = 2, address = '10.0.0.2'",
@@ -180,6 +182,18 @@ enum SchemaStory {
         "INSERT INTO recording (session, state, begun_at) VALUES ('s-00000b', 'growing', 410), ('s-00000e', 'growing', 410)",
         "INSERT INTO recording (session, state, begun_at) VALUES ('s-00000f', 'growing', 410)", endRecording("e", missing: 3),
     ].joined(separator: ";\n")
+
+    static func proposal(_ letter: String, signed: String = "alice", state: String = "open", verb: String = "INSERT") -> String {
+        """
+        \(verb) INTO proposal (id, digest, person, state, content, statement, signatures, at)
+        VALUES ('p-00000\(letter)', '\(hash(letter))', 'alice', '\(state)', '{"administrators":[],"policy":""}',
+            '{"person":"\(signed)","type":"consent"}', '[]', 1)
+        """
+    }
+
+    static func resolveProposal(_ letter: String, _ state: String, charter: String = "NULL") -> String {
+        "UPDATE proposal SET state = '\(state)', resolved_at = 2, charter = \(charter) WHERE id = 'p-00000\(letter)'"
+    }
 
     static func hold(_ digest: String, name: String, signed: String? = nil, scope: String = "person:bob", verb: String = "INSERT") -> String {
         """

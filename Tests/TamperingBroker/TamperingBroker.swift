@@ -1,52 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Broker
+import Client
 import Synchronization
 
-/// A broker that serves a real home and changes what it relays:
-/// `stintd-tampering HOME insert|alter|drop|repeat` after the first few messages of each direction.
+/// A broker that serves a real home and lies:
+/// - `stintd-tampering HOME insert|alter|drop|repeat` changes what it relays, after the first few messages of each direction;
+/// - `stintd-tampering HOME charter-alone|charter-forged=PERSON` serves an entry of the roll that it made with the key of that
+///   person's home, which it has stolen.
 @main
 enum TamperingBroker {
     static func main() throws {
         let arguments = CommandLine.arguments
-        guard arguments.count == 3, let fault = Fault(rawValue: arguments[2]) else {
-            print("usage: stintd-tampering HOME \(Fault.allCases.map(\.rawValue).joined(separator: "|"))")
-            return
+        guard arguments.count == 3 else { return explain() }
+        let words = arguments[2].split(separator: "=", maxSplits: 1).map(String.init)
+        if let fault = Fault(rawValue: arguments[2]) {
+            try tamper(BrokerHome(arguments[1]), fault)
+        } else if words.count == 2, let forgery = Forgery(rawValue: words[0]) {
+            let thief = try Operator(try ClientHome(given: words[1]), mayAsk: false)
+            try BrokerProgram.serve(BrokerHome(arguments[1]), listen: nil, forgery: { [try forgery.entry(after: $0, by: thief)] })
+        } else {
+            explain()
         }
+    }
+
+    private static func tamper(_ home: BrokerHome, _ fault: Fault) throws {
         let messages = Atomic(0)
-        try BrokerProgram.serve(BrokerHome(arguments[1]), listen: nil) { towardsNode, message in
+        try BrokerProgram.serve(home, listen: nil) { towardsNode, message in
             fault.apply(to: message, towardsNode: towardsNode, number: messages.wrappingAdd(1, ordering: .relaxed).newValue)
         }
     }
-}
 
-/// What a dishonest broker does.
-private enum Fault: String, CaseIterable {
-    /// A keystroke of its own: an input frame towards the node, with a tag that it cannot know.
-    case insert
-    /// One bit of the output.
-    case alter
-    /// An output frame is left out.
-    case drop
-    /// An input frame is sent twice.
-    case `repeat`
-
-    /// Honest until the session has begun to talk.
-    private static let firstDishonest = 8
-
-    func apply(to message: [UInt8], towardsNode: Bool, number: Int) -> [[UInt8]] {
-        guard number >= Self.firstDishonest, let kind = message.first else { return [message] }
-        let isInput = towardsNode && kind == 1
-        let isOutput = !towardsNode && kind == 2
-        switch self {
-        case .insert where isInput: return [[UInt8](message.prefix(9)) + Array("X".utf8) + message.suffix(16), message]
-        case .alter where isOutput:
-            var changed = message
-            changed[9] ^= 1
-            return [changed]
-        case .drop where isOutput: return []
-        case .repeat where isInput: return [message, message]
-        case .insert, .alter, .drop, .repeat: return [message]
-        }
+    private static func explain() {
+        let faults = Fault.allCases.map(\.rawValue) + Forgery.allCases.map { $0.rawValue + "=PERSON" }
+        print("usage: stintd-tampering HOME \(faults.joined(separator: "|"))")
     }
 }

@@ -70,6 +70,47 @@ final class BrokerStory {
         try review(try ask("nobody answers the phone", oncall, breaksGlass: true), .accepted, lead)
         try review(try ask("nobody answers, again", oncall, breaksGlass: true), .concern, lead)
         _ = try ask("and nobody has reviewed this", oncall, breaksGlass: true)
+        try proposeCharters(lead)
+    }
+
+    /// Two administrators must agree from now on: one charter that they did, one that was overtaken by it, one that was withdrawn,
+    /// one that is open.
+    private func proposeCharters(_ lead: TestKey) throws {
+        try apply(demandingTwo(""), [])
+        let (agreed, _) = (try propose(demandingTwo(" "), by: "admin", admin), try propose(demandingTwo("  "), by: "lead", lead))
+        let withdrawn = try propose(demandingTwo("   "), by: "lead", lead)
+        try end(.withdraw, ProposalID(digest: withdrawn.digest.bytes).description, lead, by: "lead")
+        try apply(demandingTwo(" "), [agreed, try consent(to: demandingTwo(" "), by: "lead", lead)])
+        _ = try propose(demandingTwo("    "), by: "lead", lead)
+    }
+
+    private func demandingTwo(_ end: String) throws -> CharterContent {
+        CharterContent(
+            administrators: [try PersonName("admin"), try PersonName("lead")],
+            policy: "{charter: {administrators: 2}, " + Self.policy.dropFirst() + end)
+    }
+
+    private func apply(_ content: CharterContent, _ consents: [Signed<ConsentStatement>]) throws {
+        let charter = try CharterStatement(
+            place: roll.next, version: Int64(roll.directory.charters.count) + 1, administrators: content.administrators,
+            policy: content.policy, broker: broker.signing.publicKey, founder: nil, consents: consents, at: Self.start
+        ).signed(with: admin.signing)
+        guard let person = roll.directory.people[try PersonName("admin")] else { throw Refusal.noCharter }
+        try append(charter.source, .person(person, device: admin.signing.publicKey))
+    }
+
+    private func consent(to content: CharterContent, by person: String, _ key: TestKey) throws -> Signed<ConsentStatement> {
+        try ConsentStatement(
+            root: roll.root ?? .none, version: Int64(roll.directory.charters.count) + 1, base: roll.charterDigest ?? .none,
+            content: content.digest(), person: PersonName(person), reason: "tidier", notAfter: Self.start + .seconds(3600),
+            nonce: Evidence.Random.nonce(), at: Self.start
+        ).signed(with: key.signing)
+    }
+
+    private func propose(_ content: CharterContent, by person: String, _ key: TestKey) throws -> Signed<ConsentStatement> {
+        let consent = try consent(to: content, by: person, key)
+        _ = try verb { try $0.propose(consent, content, from: key.signing.publicKey) }
+        return consent
     }
 
     // MARK: Verbs
@@ -166,9 +207,9 @@ final class BrokerStory {
         try verb { try $0.endRecording(opening.id, recording) }
     }
 
-    private func end(_ kind: EndingStatement.Kind, _ subject: String, _ key: TestKey) throws {
+    private func end(_ kind: EndingStatement.Kind, _ subject: String, _ key: TestKey, by person: String = "oncall") throws {
         let statement = try EndingStatement(
-            root: roll.root ?? .none, kind: kind, subject: subject, person: PersonName("oncall"), reason: "",
+            root: roll.root ?? .none, kind: kind, subject: subject, person: PersonName(person), reason: "",
             nonce: Evidence.Random.nonce(), at: Self.start
         ).signed(with: key.signing)
         _ = try verb { try $0.end(statement, from: key.signing.publicKey) }

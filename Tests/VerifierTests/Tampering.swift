@@ -22,6 +22,7 @@ final class Tampering {
             "review", "request", "'review '",
             ["request", "requester", "state", "created_at", "reviewer", "digest", "statement", "signatures", "reviewed_at"]
         ),
+        ("proposal", "id", "'proposal '", ["id", "digest", "person", "state", "content", "statement", "signatures", "at", "resolved_at"]),
         ("vote", "request, person", "'vote '", ["request", "person", "digest", "verdict", "statement", "signatures", "at"]),
         (
             "grant", "id", "'grant '",

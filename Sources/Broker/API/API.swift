@@ -65,6 +65,9 @@ final class API: HTTPHandler {
         case ("POST", Route.endings, 0): try end(call)
         case ("POST", Route.reviews, 0): try review(call)
         case ("GET", Route.reviews, 0): try listReviews(call)
+        case ("POST", Route.proposals, 0): try propose(call)
+        case ("GET", Route.proposals, 0): try listProposals(call)
+        case ("GET", Route.proposals, 1): try showProposal(call, try ProposalID(under[0]))
         case ("GET", Route.requests, 0): try listRequests(call)
         case ("GET", Route.requests, 1): try showRequest(call, try RequestID(under[0]))
         case ("GET", Route.grants, 0): try listGrants(call)
@@ -88,7 +91,7 @@ final class API: HTTPHandler {
         case (_, Route.status, _), (_, Route.roll, _), (_, Route.requests, _), (_, Route.votes, _),
             (_, Route.activations, _), (_, Route.extensions, _), (_, Route.endings, _), (_, Route.grants, _), (_, Route.sessions, _),
             (_, Route.reviews, _), (_, Route.nodes, _), (_, Route.people, _), (_, Route.ledger, _), (_, Route.search, _),
-            (_, Route.holds, _), (_, Route.report, _):
+            (_, Route.holds, _), (_, Route.report, _), (_, Route.proposals, _):
             throw BrokerError.wrongMethod(call.request.method)
         default: throw BrokerError.noSuchPath(call.request.path)
         }

@@ -137,6 +137,8 @@ extension Workflow {
             try database.insert(statement, at: now)
         }
         switch ending.kind {
+        case .withdraw where ending.subject.utf8.first == ProposalKind.letter.asciiValue:
+            return try withdraw(try ProposalID(ending.subject), by: person, isRetry)
         case .withdraw: return try withdraw(try RequestID(ending.subject), by: person, isRetry)
         case .release, .revoke: return try endGrant(try GrantID(ending.subject), ending, by: person, isRetry)
         case .end: return try endSession(try SessionID(ending.subject), ending, by: person, isRetry)

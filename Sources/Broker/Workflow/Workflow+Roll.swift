@@ -13,6 +13,7 @@ extension Workflow {
     mutating func append(_ source: SignedText, sentBy principal: Principal, founding: Founding) throws -> Roll {
         let entry = try RollEntry(source)
         try check(entry, sentBy: principal, founding)
+        if case .charter(let statement) = entry { try checkNotWithdrawn(statement.value) }
         var grown = roll
         try grown.append(source, at: now)
         try database.append(entry)
@@ -20,7 +21,8 @@ extension Workflow {
         self = Workflow(database, grown, at: now, consequences: consequences + [.rollGrew])
         switch entry {
         case .disabling(let statement): try carryOut(statement.value)
-        case .charter:
+        case .charter(let statement):
+            try resolveProposals(by: statement)
             try invalidateRequests()
             try endUnsupportedGrants()
         case .invitation, .enrolment: break
@@ -58,6 +60,8 @@ extension Workflow {
         case .charter(let statement):
             body["version"] = .integer(statement.value.version)
             actor = statement.value.founder?.name
+            let agreed = statement.value.consents.map(\.value.person)
+            if !agreed.isEmpty { body["agreed"] = .names(agreed) }
         case .invitation(let statement):
             actor = statement.value.by
             switch statement.value.subject {

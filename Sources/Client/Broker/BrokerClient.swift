@@ -34,10 +34,12 @@ package final class BrokerClient {
     }
 
     /// Hands in a signed statement. The same bytes again are the same act.
-    package func post(_ path: String, _ statement: SignedText) throws -> JSONValue {
+    package func post(_ path: String, _ statement: SignedText) throws -> JSONValue { try post(path, statement.json) }
+
+    /// The same, for a statement with something beside it.
+    package func post(_ path: String, _ body: JSONValue) throws -> JSONValue {
         let request = HTTPRequest(
-            method: "POST", path: path, headers: ["Content-Type": "application/json"],
-            body: Array(statement.json.text.utf8))
+            method: "POST", path: path, headers: ["Content-Type": "application/json"], body: Array(body.text.utf8))
         http.timeout = answerTime
         return try Self.json(try send(request))
     }

@@ -125,19 +125,25 @@ struct PolicyTestCommand: Command {
 
 struct PolicyShowCommand: Command {
     static let declaration = CommandDeclaration(
-        name: "show", group: Groups.policy, summary: "Print the policy that an administrator signed",
-        parameters: [.option("charter", value: "NUMBER", help: "Of this version of the charter; the one in force if left out.")])
+        name: "show", group: Groups.policy, summary: "Print the policy in force, or what a proposal changes",
+        parameters: [
+            .option("charter", value: "NUMBER", help: "Of this version of the charter; the one in force if left out."),
+            .option("proposal", value: "ID", help: "What this proposal would change, with its policy under --json."),
+        ])
 
     private let setting: CommandSetting
     private let version: Int64?
+    private let proposal: ProposalID?
 
     init(_ values: ParsedValues) throws(UsageError) {
         setting = CommandSetting(values)
         version = try values.integer("charter", in: 1...1_000_000)
+        proposal = try values.parsed("proposal") { text throws(Refusal) in try ProposalID(text) }
     }
 
     func run(in console: Console) throws -> Int32 {
         let user = try setting.signIn()
+        if let proposal { return try show(try user.proposal(proposal), in: console) }
         try user.synchronise()
         guard let charter = version.map({ user.directory.charter(version: $0) }) ?? user.directory.charter else {
             throw version.map { Refusal.charterUnknown($0) } ?? Refusal.noCharter
@@ -148,6 +154,19 @@ struct PolicyShowCommand: Command {
         setting.show(.object(object), in: console) { charter.text.hasSuffix("\n") ? charter.text : charter.text + "\n" }
         return 0
     }
+
+    private func show(_ proposal: CheckedProposal, in console: Console) throws -> Int32 {
+        let object: JSONObject = [
+            "id": .string(proposal.id.description), "by": .string(proposal.proposal.by.text),
+            "version": .integer(proposal.proposal.version), "reason": .string(proposal.consent.value.reason),
+            "notAfter": .string(proposal.proposal.notAfter.description), "administrators": .names(proposal.content.administrators),
+            "changes": .string(
+                CharterText.words(added: proposal.added, removed: proposal.removed) + CharterText.words(proposal.difference)),
+            "policy": .string(proposal.content.policy),
+        ]
+        setting.show(.object(object), in: console) { CharterText.words(proposal, now: .now()) }
+        return 0
+    }
 }
 
 struct PolicyApplyCommand: Command {
@@ -155,62 +174,30 @@ struct PolicyApplyCommand: Command {
         name: "apply", group: Groups.policy, summary: "Sign a policy into force, as the next version of the charter",
         discussion: """
             What changes is shown, rule by rule, before you are asked. Pending requests that the new policy would refuse end; \
-            what was granted goes on under the stricter of both policies. A policy with an error is not applied.
+            what was granted goes on under the stricter of both policies. A policy with an error is not applied. Where the \
+            charter in force demands two administrators, the policy is proposed, and is in force when another one agrees.
             """,
-        parameters: [PolicyFile.parameter, .yes],
+        parameters: [PolicyFile.parameter] + CharterChanging.parameters,
         examples: [.init("stint policy apply policy.json5", "Show what changes, ask, and sign.")])
 
-    private let setting: CommandSetting
+    private let changing: CharterChanging
     private let file: PolicyFile
-    private let isSure: Bool
 
     init(_ values: ParsedValues) throws(UsageError) {
-        setting = CommandSetting(values)
+        changing = try CharterChanging(values)
         file = PolicyFile(path: values.required("file"))
-        isSure = values.flag("yes")
     }
 
     func run(in console: Console) throws -> Int32 {
-        let administrator = try setting.signIn()
-        try administrator.synchronise()
-        let me = try administrator.me().name
-        guard administrator.directory.isAdministrator(me) else { throw Refusal.notAnAdministrator(me) }
-        guard let charter = administrator.directory.charter else { throw Refusal.noCharter }
+        let (administrator, charter) = try changing.begin()
         let text = try file.text()
         let review = try PolicyReview(text, file: file.path, in: administrator.directory)
-        let difference = PolicyDifference(from: charter.policy, to: review.policy)
-        console.errors(PolicyCheckCommand.words(review, isAlone: false) + Self.words(difference))
-        if review.findings.contains(where: \.isError) { return 3 }
-        if !isSure { try Confirmation.ask("Sign this as version \(charter.version + 1) of the charter?", in: console) }
-        let signed = try administrator.apply(policy: text, over: charter)
-        setting.show(.object(["version": .integer(signed.value.version), "digest": .string(signed.digest.hex)]), in: console) {
-            "Version \(signed.value.version) of the charter is in force.\n"
+        let words = PolicyCheckCommand.words(review, isAlone: false)
+            + CharterText.words(PolicyDifference(from: charter.policy, to: review.policy))
+        if review.findings.contains(where: \.isError) {
+            console.errors(words)
+            return 3
         }
-        return 0
-    }
-
-    private static func words(_ difference: PolicyDifference) -> String {
-        guard !difference.changes.isEmpty else { return "No rule changes.\n" }
-        return difference.changes.map { change in
-            switch change {
-            case .added(let what): "+ \(shown(what))\n"
-            case .removed(let what): "- \(shown(what))\n"
-            case .changed(let what, let lines): "~ \(shown(what))\n" + lines.map { "    \(shown($0))\n" }.joined()
-            }
-        }.joined()
-    }
-}
-
-extension Operator {
-    /// Signs `policy` as the charter that follows `charter`.
-    ///
-    /// - Throws: `roll.forked` where another administrator was faster: what was shown is not what would change then.
-    func apply(policy: String, over charter: Charter) throws -> Signed<CharterStatement> {
-        let pin = identity.pin
-        return try append { place in
-            CharterStatement(
-                place: place, version: charter.version + 1, administrators: Array(charter.administrators), policy: policy,
-                broker: pin, founder: nil, at: .now())
-        }
+        return try changing.apply(charter.administrators, text, over: charter, by: administrator, words: words, in: console)
     }
 }

@@ -67,7 +67,7 @@ package struct Joining {
         let offer = Answer(try broker.get(Route.roll, [("after", "0")]))
         if let first = offer.objects("entries").first { return try resume(first, token, key) }
         guard let policy = founding.policy ?? offer.optionalText("policy") else { throw ClientError.noFoundingPolicy }
-        _ = try Policy(parsing: policy, file: "policy")
+        try CharterRule.check(try Policy(parsing: policy, file: "policy"), isChangeableBy: 1)
         let groups = try founding.groups ?? offer.texts("groups").map { try GroupName($0) }
         let secret = try SigningKey(seed: token.secret)
         let charter = CharterStatement(

@@ -35,16 +35,17 @@ package enum Failures {
         (127, ["command.not-found"]),
         // Too late, too early, already.
         (5, [
-            "charter.outdated", "client.already-joined", "extension.grant-not-active", "extension.lease-changed",
-            "extension.pending", "founding.", "grant.activation-deadline-passed",
-            "grant.already-active", "grant.over", "grant.too-early", "invitation.", "request.already-resolved", "request.deadline-passed",
+            "charter.administrator-already", "charter.consent-expired", "charter.consent-stale", "charter.outdated",
+            "client.already-joined", "extension.grant-not-active", "extension.lease-changed", "extension.pending", "founding.",
+            "grant.activation-deadline-passed", "grant.already-active", "grant.over", "grant.too-early", "invitation.",
+            "proposal.expired", "proposal.over", "proposal.stale", "request.already-resolved", "request.deadline-passed",
             "review.already-judged", "roll.founded-already", "roll.key-taken", "roll.last-administrator", "roll.name-taken", "session.not-open",
             "session.over", "session.not-live", "recording.not-finished", "state.", "token.expired", "vote.already-voted",
         ]),
         // Not there, or not for you to see.
         (4, [
             "client.not-found", "grant.not-found", "node.unknown", "person.unknown", "recording.not-found",
-            "request.not-found", "roll.unknown-subject", "selector.no-node", "session.not-found",
+            "proposal.not-found", "request.not-found", "roll.unknown-subject", "selector.no-node", "session.not-found",
         ]),
         // Not reachable.
         (6, [
@@ -55,7 +56,10 @@ package enum Failures {
         // Evidence that does not hold is a failure, whoever refused it.
         (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "node.distrusts-broker", "policy.invalid", "roll.", "session.recorder-failed"]),
         // Refused.
-        (3, ["document.", "duration.", "end.", "extension.", "grant.", "person.", "policy.", "reason.", "request.", "review.", "schedule.", "vote.", "watch."]),
+        (3, [
+            "charter.", "document.", "duration.", "end.", "extension.", "grant.", "person.", "policy.", "proposal.", "reason.", "request.",
+            "review.", "schedule.", "vote.", "watch.",
+        ]),
     ]
 
     package static func status(code: String, http: Int? = nil) -> Int32 {
