@@ -37,7 +37,8 @@ package enum Failures {
         (5, [
             "charter.administrator-already", "charter.consent-expired", "charter.consent-stale", "charter.outdated", "client.already-joined", "founding.", "grant.activation-deadline-passed",
             "grant.already-active", "grant.over", "invitation.", "request.already-resolved", "request.deadline-passed",
-            "proposal.expired", "proposal.over", "proposal.stale", "review.already-judged", "roll.founded-already", "roll.key-taken", "roll.last-administrator", "roll.name-taken", "session.not-open",
+            "proposal.expired", "proposal.over", "proposal.stale", "review.already-judged",
+            "roster.forked", "roster.not-later", "roster.published-already", "roster.replayed", "roll.founded-already", "roll.key-taken", "roll.last-administrator", "roll.name-taken", "session.not-open",
             "session.over", "session.not-live", "recording.not-finished", "state.", "token.expired", "vote.already-voted",
         ]),
         // Not there, or not for you to see.
@@ -54,7 +55,7 @@ package enum Failures {
         // Evidence that does not hold is a failure, whoever refused it.
         (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "node.distrusts-broker", "policy.invalid", "roll.", "session.recorder-failed"]),
         // Refused.
-        (3, ["charter.", "document.", "duration.", "end.", "grant.", "person.", "policy.", "proposal.", "reason.", "request.", "review.", "vote.", "watch."]),
+        (3, ["charter.", "document.", "duration.", "end.", "grant.", "person.", "policy.", "proposal.", "reason.", "request.", "review.", "roster.", "vote.", "watch."]),
     ]
 
     package static func status(code: String, http: Int? = nil) -> Int32 {
