@@ -52,7 +52,8 @@ package struct Node: Sendable, Equatable {
 package struct Charter: Sendable, Equatable {
     package let version: Int64
     package let administrators: Set<PersonName>
-    package let policy: Policy
+    /// With what was published since for its rosters.
+    package internal(set) var policy: Policy
     /// The policy as it was signed, with its comments.
     package let text: String
 

@@ -55,7 +55,8 @@ extension Entitlement {
     /// Why this entitlement does not cover `ask`: the first missing fact, or `nil` where it does.
     package func refusal(of ask: Ask, in directory: Directory) -> Refusal? {
         guard ask.person.isEnabled else { return .personDisabled(ask.person.name) }
-        guard isFor(ask.person) else { return .notARequester(name, requesters) }
+        let policy = directory.charter?.policy
+        guard isFor(ask.person) else { return policy?.dutyRefusal(of: requesters, at: ask.at) ?? .notARequester(name, requesters) }
         if let key = nodes.variables.first(where: { $0 != "name" && ask.person.attributes[$0] == nil }) {
             return .attributeMissing(key, name)
         }
@@ -71,7 +72,9 @@ extension Entitlement {
         guard autoApproval == nil else { return nil }
         let others = directory.people.values.filter { $0.isEnabled && $0.name != ask.person.name }
         let best = Quorum(seats: seats, voters: others.sorted { $0.name < $1.name }, requester: ask.person.name)
-        if let seat = best.missing.first { return .quorumImpossible(name, seat) }
+        if let seat = best.missing.first {
+            return policy?.dutyRefusal(of: seat.of, at: ask.at) ?? .quorumImpossible(name, seat)
+        }
         return nil
     }
 
@@ -148,7 +151,7 @@ extension Policy {
     {
         if let wanted {
             guard let entitlement = entitlement(wanted, at: ask.at), entitlement.isFor(ask.person) else {
-                throw .entitlementUnknown(wanted)
+                throw dutyRefusal(for: ask, under: [wanted]) ?? .entitlementUnknown(wanted)
             }
             if let refusal = entitlement.refusal(of: ask, in: directory) { throw refusal }
             return entitlement
@@ -156,9 +159,17 @@ extension Policy {
         if let best = entitlements(covering: ask, in: directory).first { return best }
         guard ask.person.isEnabled else { throw .personDisabled(ask.person.name) }
         let mine = entitlements.map { resolve($0, at: ask.at) }.filter { $0.isFor(ask.person) }
-        guard !mine.isEmpty else { throw .noEntitlement(ask.person.name) }
+        guard !mine.isEmpty else { throw dutyRefusal(for: ask, under: entitlements.map(\.name)) ?? .noEntitlement(ask.person.name) }
         let near = mine.first { !$0.coveredNodes(of: ask, in: directory).isEmpty }
             ?? mine.first { !$0.reachableNodes(of: ask, in: directory).isEmpty }
         throw near?.refusal(of: ask, in: directory) ?? .noNodeMatches(ask.selector)
+    }
+
+    /// Why nobody is on call where `ask` comes from somebody who is at times.
+    private func dutyRefusal(for ask: Entitlement.Ask, under names: [EntitlementName]) -> Refusal? {
+        for case let rule? in names.map({ entitlement($0) }) where rule.requesters.contains(where: { mayMean(ask.person, by: $0) }) {
+            if let refusal = dutyRefusal(of: resolve(rule, at: ask.at).requesters, at: ask.at) { return refusal }
+        }
+        return nil
     }
 }

@@ -53,6 +53,18 @@ extension DutyRoster {
     init(_ given: ObjectReader) throws(JSONError) {
         var reader = given
         let name = try reader.understood("name") { text throws(Refusal) in try RosterName(text) }
+        if let text = try reader.optionalString("key", maximum: 64) {
+            guard let key = PublicKey(hex: text) else {
+                throw reader.unacceptable(
+                    "key", "`\(text)` is not 64 hexadecimal digits", hint: "`stint roster key FILE` prints the public half of a key.")
+            }
+            guard let age = try reader.length("maximumAge", in: 60...31 * 86_400) else {
+                throw reader.unacceptable("maximumAge", "it is missing", hint: "Say how long a statement counts, as 24h.")
+            }
+            self.init(name: name, source: .statements(SignedRoster(key: key, maximumAge: age)))
+            try reader.finish()
+            return
+        }
         let zone = try reader.string("zone", maximum: 64)
         let start = try reader.string("start", maximum: 32)
         let people = try reader.list("people", maximum: 64) { text throws(Refusal) in try PersonName(text) }

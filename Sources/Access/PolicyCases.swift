@@ -38,6 +38,8 @@ package struct PolicyCases: Sendable {
         package var isRight: Bool { found == expected }
     }
 
+    /// Statements about rosters, in their order.
+    private let statements: [(roster: RosterName, statement: PublishedRoster)]
     private let people: [Person]
     private let nodes: [Node]
     package let cases: [Case]
@@ -56,6 +58,11 @@ package struct PolicyCases: Sendable {
         var directory = Directory(charters: [Charter(version: 1, administrators: [], policy: policy)])
         for person in people { directory.people[person.name] = person }
         for node in nodes { directory.nodes[node.name] = node }
+        for (roster, statement) in statements {
+            // What the policy does not fill by statements, no statement fills.
+            guard case .statements(let known)? = policy.roster(roster)?.source else { continue }
+            directory.take(statement, of: roster, signedBy: known.key)
+        }
         return cases.map { example in
             do throws(Refusal) {
                 return Verdict(name: example.name, expected: example.expectation, found: try example.outcome(in: directory), detail: "")
@@ -124,7 +131,28 @@ extension PolicyCases {
         for item in try reader.objects("nodes", maximum: 1000) { nodes.append(try Node(item)) }
         var cases: [Case] = []
         for item in try reader.objects("cases", maximum: 1000) { cases.append(try Case(item)) }
-        (self.people, self.nodes, self.cases) = (people, nodes, cases)
+        var statements: [(roster: RosterName, statement: PublishedRoster)] = []
+        for (index, item) in (try reader.optionalArray("rosters", maximum: 100) ?? []).enumerated() {
+            var statement = try ObjectReader(item, path: "rosters[\(index)]")
+            let roster = try statement.understood("roster") { text throws(Refusal) in try RosterName(text) }
+            let at = try statement.understood("at") { text throws(Refusal) in try DayAndTime.utc(text) }
+            let shifts = try statement.objects("shifts", maximum: SignedRoster.maximumShifts)
+                .map { item throws(JSONError) in try PublishedRoster.Shift(item) }
+            try statement.finish()
+            statements.append((roster, PublishedRoster(version: Int64(index) + 1, at: at, shifts: shifts)))
+        }
+        (self.people, self.nodes, self.cases, self.statements) = (people, nodes, cases, statements)
+    }
+}
+
+extension PublishedRoster.Shift {
+    fileprivate init(_ given: ObjectReader) throws(JSONError) {
+        var reader = given
+        self.init(
+            person: try reader.understood("person") { text throws(Refusal) in try PersonName(text) },
+            from: try reader.understood("from") { text throws(Refusal) in try DayAndTime.utc(text) },
+            until: try reader.understood("until") { text throws(Refusal) in try DayAndTime.utc(text) })
+        try reader.finish()
     }
 }
 

@@ -91,7 +91,15 @@ extension RetentionRule {
 
 extension DutyRoster {
     fileprivate var summary: [(key: String, value: String)] {
-        [("zone", zone), ("start", startText), ("people", people.map(\.text).joined(separator: ", "))]
+        switch source {
+        case .turns(let turns):
+            [
+                ("zone", turns.zone), ("start", turns.startText), ("people", turns.people.map(\.text).joined(separator: ", ")),
+                ("key", ""), ("maximumAge", ""),
+            ]
+        case .statements(let roster):
+            [("zone", ""), ("start", ""), ("people", ""), ("key", roster.key.hex), ("maximumAge", DurationText.format(roster.maximumAge))]
+        }
     }
 }
 

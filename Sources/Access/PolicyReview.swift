@@ -29,7 +29,8 @@ package struct PolicyReview: Sendable {
         guard let directory else { return }
         lookAtAdministrators(directory)
         for (index, roster) in policy.rosters.enumerated() {
-            for (place, name) in roster.people.enumerated() where directory.people[name]?.isEnabled != true {
+            guard case .turns(let turns) = roster.source else { continue }
+            for (place, name) in turns.people.enumerated() where directory.people[name]?.isEnabled != true {
                 warn("rosters[\(index)].people[\(place)]", "there is no person `\(name)`, so nobody is on call in that week")
             }
         }
@@ -44,7 +45,7 @@ package struct PolicyReview: Sendable {
         }
         guard let directory else { return }
         let people = directory.people.values.filter(\.isEnabled).sorted { $0.name < $1.name }
-        let requesters = people.filter { person in rule.requesters.contains { policy.mayMean(person, by: $0) } }
+        let requesters = people.filter { person in rule.requesters.contains { means(person, by: $0) } }
         if requesters.isEmpty { warn(path + ".requesters", "nobody is a requester of `\(rule.name)`", hint: "Invite people into its groups.") }
         lookForNodes(of: rule, path, requesters, directory)
         lookAtSeats(of: rule, path, people, requesters)
@@ -78,11 +79,11 @@ package struct PolicyReview: Sendable {
     private mutating func lookAtBreakGlass(of rule: Entitlement, _ path: String, _ people: [Person], _ directory: Directory) {
         guard let broken = rule.withGlassBroken else { return }
         let here = path + ".breakGlass"
-        let requesters = people.filter { person in broken.requesters.contains { policy.mayMean(person, by: $0) } }
+        let requesters = people.filter { person in broken.requesters.contains { means(person, by: $0) } }
         if requesters.isEmpty { warn(here + (rule.breakGlass?.requesters == nil ? "" : ".requesters"), "nobody may break glass under `\(rule.name)`") }
         if rule.breakGlass?.nodes != nil { lookForNodes(of: broken, here, requesters, directory) }
         let stuck = requesters.filter { person in
-            !people.contains { other in other.name != person.name && broken.reviewers.contains { policy.mayMean(other, by: $0) } }
+            !people.contains { other in other.name != person.name && broken.reviewers.contains { means(other, by: $0) } }
         }
         let place = here + (rule.breakGlass?.reviewers == nil ? "" : ".reviewers")
         if !requesters.isEmpty, stuck.count == requesters.count {
@@ -118,7 +119,7 @@ package struct PolicyReview: Sendable {
     private mutating func lookAtSeats(of rule: Entitlement, _ path: String, _ people: [Person], _ requesters: [Person]) {
         var isError = false
         for (index, seat) in rule.seats.enumerated() {
-            let holders = people.filter { person in seat.of.contains { policy.mayMean(person, by: $0) } }
+            let holders = people.filter { person in seat.of.contains { means(person, by: $0) } }
             guard holders.count < seat.count else { continue }
             isError = true
             add(
@@ -127,7 +128,7 @@ package struct PolicyReview: Sendable {
                 hint: "Invite people into those groups, or ask fewer.", isError: true)
         }
         guard !isError, !rule.seats.isEmpty, !requesters.isEmpty else { return }
-        let expanded = rule.seats.map { seat in Seat(count: seat.count, of: seat.of.flatMap(everybodyMeant)) }
+        let expanded = rule.seats.map { seat in Seat(count: seat.count, of: seat.of.flatMap { everybodyMeant(by: $0, people) }) }
         let stuck = requesters.filter { !Quorum(seats: expanded, voters: people, requester: $0.name).isComplete }
         let names = stuck.map(\.name.text).joined(separator: ", ")
         if stuck.count == requesters.count {
@@ -139,9 +140,15 @@ package struct PolicyReview: Sendable {
         }
     }
 
-    private func everybodyMeant(by principal: Principal) -> [Principal] {
-        guard case .roster(let name) = principal else { return [principal] }
-        return policy.roster(name)?.people.map(Principal.person) ?? []
+    private func everybodyMeant(by principal: Principal, _ people: [Person]) -> [Principal] {
+        guard case .roster = principal else { return [principal] }
+        return people.filter { means($0, by: principal) }.map { .person($0.name) }
+    }
+
+    /// A roster that statements fill may mean everybody.
+    private func means(_ person: Person, by principal: Principal) -> Bool {
+        if case .roster(let name) = principal, case .statements? = policy.roster(name)?.source { return true }
+        return policy.mayMean(person, by: principal)
     }
 
     private mutating func warn(_ path: String, _ reason: String, hint: String? = nil) {

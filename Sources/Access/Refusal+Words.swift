@@ -109,6 +109,7 @@ extension Refusal {
             "The clocks disagree: this was signed at \(signed), and here it is \(here)."
         case .document(let refusal): refusal.message
         case .charter(let refusal): refusal.message
+        case .roster(let refusal): refusal.message
         case .notYetDue(let subject): "It is too early for that on \(subject)."
         }
     }
@@ -166,6 +167,7 @@ extension Refusal {
         case .voteWidensDuration, .voteWidensNodes: "A vote may narrow a request and never widen it."
         case .document(let refusal): refusal.hint
         case .charter(let refusal): refusal.hint
+        case .roster(let refusal): refusal.hint
         case .grantOver: "Ask anew if you still need access."
         case .clockDisagrees: "Set the clock of the node or of your machine right (NTP)."
         case .fieldMalformed, .fieldUnknown, .durationTooShort, .idMalformed, .tooManyTags, .charterUnknown, .personUnknown, .notAnAdministrator,

@@ -108,6 +108,7 @@ package enum Refusal: Error, Sendable, Equatable {
     case clockDisagrees(signed: Timestamp, here: Timestamp)
     case document(DocumentRefusal)
     case charter(CharterRefusal)
+    case roster(RosterRefusal)
     /// A clock or the sweeper came too early: the caller looks again later.
     case notYetDue(String)
 }
@@ -200,6 +201,7 @@ extension Refusal: Explainable {
         case .clockDisagrees: "clock.disagrees"
         case .document(let refusal): refusal.code
         case .charter(let refusal): refusal.code
+        case .roster(let refusal): refusal.code
         case .notYetDue: "state.not-yet-due"
         }
     }

@@ -9,6 +9,7 @@ package enum ClientError: Explainable, Equatable {
     case notJoined(String)
     case alreadyJoined(String, person: String)
     case keyDamaged(String)
+    case rosterKeyDamaged(String)
     case fileDamaged(String, what: String)
     case keyLocked(String)
     case wrongPassphrase(String)
@@ -47,6 +48,7 @@ package enum ClientError: Explainable, Equatable {
         case .notJoined: "client.not-joined"
         case .alreadyJoined: "client.already-joined"
         case .keyDamaged: "client.key-damaged"
+        case .rosterKeyDamaged: "client.roster-key-damaged"
         case .fileDamaged: "client.file-damaged"
         case .keyLocked: "key.locked"
         case .wrongPassphrase: "key.wrong-passphrase"
@@ -86,6 +88,7 @@ package enum ClientError: Explainable, Equatable {
         case .noHome: "There is no home directory: HOME is not set."
         case .notJoined(let path): "This client has not joined any installation (looked in \(path))."
         case .alreadyJoined(let path, let person): "This client has joined already, as `\(person)` (\(path))."
+        case .rosterKeyDamaged(let path): "\(path) is not an Ed25519 key in PEM without a passphrase."
         case .keyDamaged(let path): "The device key \(path) is not 64 hexadecimal digits."
         case .fileDamaged(let path, let what): "The file \(path) is damaged: \(what)"
         case .keyLocked(let path): "The device key \(path) is under a passphrase, and nobody gave it."
@@ -127,6 +130,7 @@ package enum ClientError: Explainable, Equatable {
         case .noHome: "Pass --home DIR."
         case .notJoined: "Ask an administrator for a token, then run: stint join TOKEN"
         case .alreadyJoined: "Use another directory: --home DIR."
+        case .rosterKeyDamaged: "Make one: stint roster key FILE, or openssl genpkey -algorithm ed25519 -out FILE"
         case .keyDamaged: "Restore the file from a backup, or enrol this machine again from another device of yours."
         case .keyLocked: "Type it at a terminal: stint key unlock"
         case .wrongPassphrase: "A passphrase cannot be recovered: without it, ask an administrator for a new token."

@@ -64,6 +64,11 @@ package enum ClientProgram {
             CommandFamily(
                 name: "ledger", group: Groups.looking, summary: "List, verify or export what happened",
                 commands: [LedgerListCommand.self, LedgerVerifyCommand.self, LedgerExportCommand.self], standard: LedgerListCommand.self)),
+        .family(
+            CommandFamily(
+                name: "roster", group: Groups.looking, summary: "Say who is on call, or publish it",
+                commands: [RosterListCommand.self, RosterKeyCommand.self, RosterSignCommand.self, RosterPublishCommand.self],
+                standard: RosterListCommand.self)),
         .command(ReportCommand.self), .command(EvidenceCommand.self), .command(VerifyCommand.self),
         .command(WhyCommand.self), .command(WhoCanApproveCommand.self),
         .family(

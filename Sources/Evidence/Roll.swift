@@ -108,6 +108,7 @@ package struct Roll: Sendable {
         case .invitation(let statement): try apply(statement)
         case .enrolment(let statement): try apply(statement, now)
         case .disabling(let statement): try apply(statement)
+        case .publication(let statement): try apply(statement, now)
         }
         number = place.number
         head = parsed.digest
@@ -146,7 +147,10 @@ package struct Roll: Sendable {
             try checkConsents(to: statement, policy, now)
         }
         charterDigest = charter.digest
-        directory.charters.append(Charter(version: statement.version, administrators: administrators, policy: policy, text: statement.policy))
+        directory.charters.append(
+            Charter(
+                version: statement.version, administrators: administrators, policy: policy.withStatements(of: directory),
+                text: statement.policy))
     }
 
     /// That enough administrators of the charter in force agreed to `next`, each to this very content in this very place.
@@ -251,6 +255,25 @@ package struct Roll: Sendable {
         invitations[statement.invitation]?.isUsed = true
     }
 
+    // MARK: Rosters
+
+    private mutating func apply(_ publication: Signed<PublicationStatement>, _ now: Timestamp?) throws(EvidenceError) {
+        let (roster, by) = (publication.value.roster, publication.value.by)
+        let name = roster.value.roster
+        _ = try signer(of: publication, mustBe: by)
+        guard roster.value.root == root else { throw .otherInstallation(type: RosterStatement.type) }
+        guard case .statements(let known)? = directory.charter?.policy.roster(name)?.source else { throw .refused(.roster(.notSigned(name))) }
+        try check(roster, signedBy: known.key, who: "the key that the policy names for roster `\(name)`")
+        let content = roster.value.content
+        if let now, content.at - now > Opening.freshness { throw .refused(.clockDisagrees(signed: content.at, here: now)) }
+        do {
+            try known.check(content, of: name) { directory.people[$0] != nil }
+        } catch {
+            throw .refused(error)
+        }
+        directory.take(content, of: name, signedBy: known.key)
+    }
+
     // MARK: Disabling
 
     private mutating func apply(_ disabling: Signed<DisablingStatement>) throws(EvidenceError) {
@@ -295,73 +318,5 @@ package struct Roll: Sendable {
             guard let person = directory.people[name], person.isEnabled else { return false }
             return devices(person).contains(where: \.isEnabled)
         }
-    }
-}
-
-/// One entry of the roll, read.
-package enum RollEntry: Sendable {
-    case charter(Signed<CharterStatement>)
-    case invitation(Signed<InvitationStatement>)
-    case enrolment(Signed<EnrolmentStatement>)
-    case disabling(Signed<DisablingStatement>)
-
-    package init(_ source: SignedText) throws(EvidenceError) {
-        switch try source.statementType() {
-        case CharterStatement.type: self = .charter(try Signed(source))
-        case InvitationStatement.type: self = .invitation(try Signed(source))
-        case EnrolmentStatement.type: self = .enrolment(try Signed(source))
-        case DisablingStatement.type: self = .disabling(try Signed(source))
-        case let other: throw .typeUnknown(other)
-        }
-    }
-
-    package var place: RollPlace {
-        switch self {
-        case .charter(let statement): statement.value.place
-        case .invitation(let statement): statement.value.place
-        case .enrolment(let statement): statement.value.place
-        case .disabling(let statement): statement.value.place
-        }
-    }
-
-    package var digest: Digest {
-        switch self {
-        case .charter(let statement): statement.digest
-        case .invitation(let statement): statement.digest
-        case .enrolment(let statement): statement.digest
-        case .disabling(let statement): statement.digest
-        }
-    }
-
-    package var source: SignedText {
-        switch self {
-        case .charter(let statement): statement.source
-        case .invitation(let statement): statement.source
-        case .enrolment(let statement): statement.source
-        case .disabling(let statement): statement.source
-        }
-    }
-
-    package var type: String {
-        switch self {
-        case .charter: CharterStatement.type
-        case .invitation: InvitationStatement.type
-        case .enrolment: EnrolmentStatement.type
-        case .disabling: DisablingStatement.type
-        }
-    }
-
-    package var at: Timestamp {
-        switch self {
-        case .charter(let statement): statement.value.at
-        case .invitation(let statement): statement.value.at
-        case .enrolment(let statement): statement.value.at
-        case .disabling(let statement): statement.value.at
-        }
-    }
-
-    fileprivate var isFounding: Bool {
-        guard case .charter(let statement) = self else { return false }
-        return statement.value.founder != nil
     }
 }

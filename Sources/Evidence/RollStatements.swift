@@ -16,12 +16,12 @@ package struct RollPlace: Sendable, Equatable {
         self.previous = previous
     }
 
-    fileprivate init(_ reader: inout ObjectReader) throws {
+    init(_ reader: inout ObjectReader) throws {
         number = try reader.integer("number", in: 1...1_000_000_000)
         previous = try reader.digest("previous")
     }
 
-    fileprivate func write(to object: inout JSONObject) {
+    func write(to object: inout JSONObject) {
         object["number"] = .integer(number)
         object["previous"] = .string(previous.hex)
     }

@@ -9,6 +9,11 @@ package struct SignedText: Sendable, Equatable {
     package struct Signature: Sendable, Equatable {
         package let key: PublicKey
         package let bytes: [UInt8]
+
+        package init(key: PublicKey, bytes: [UInt8]) {
+            self.key = key
+            self.bytes = bytes
+        }
     }
 
     package let text: String

@@ -43,6 +43,7 @@ extension Schema {
             CONSTRAINT lapsed_in_time CHECK (state <> 'lapsed' OR resolved_at >= decide_before)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX request_due ON request (decide_before) WHERE state = 'pending';
+        CREATE INDEX request_pending ON request (person) WHERE state = 'pending';
         CREATE INDEX request_by_person ON request (person, created_at DESC);
         CREATE INDEX request_by_time ON request (created_at DESC);
         CREATE INDEX request_by_extended ON request (extends, lease, created_at, id) WHERE extends IS NOT NULL;

@@ -67,22 +67,38 @@ final class DatabaseReader {
     }
 }
 
-/// A question that is asked again and again with two numbers.
+/// A question that is asked again and again. A row that cannot be read is none, which no check accepts.
 final class DatabaseLookup {
+    enum Value {
+        case integer(Int64)
+        case text(String)
+    }
+
     private let statement: OpaquePointer
 
     fileprivate init(_ statement: OpaquePointer) { self.statement = statement }
 
     deinit { sqlite3_finalize(statement) }
 
-    /// The bytes in the first column; `nil` where there is no row.
-    func bytes(_ first: Int64, _ second: Int64) -> [UInt8]? {
+    func rows(_ values: Value...) -> [DatabaseRow] { read(values, limit: .max) }
+    func row(_ values: Value...) -> DatabaseRow? { read(values, limit: 1).first }
+    func isThere(_ values: Value...) -> Bool { !read(values, limit: 1).isEmpty }
+
+    private func read(_ values: [Value], limit: Int) -> [DatabaseRow] {
         defer { sqlite3_reset(statement) }
-        guard sqlite3_bind_int64(statement, 1, first) == SQLITE_OK, sqlite3_bind_int64(statement, 2, second) == SQLITE_OK,
-            sqlite3_step(statement) == SQLITE_ROW, sqlite3_column_type(statement, 0) == SQLITE_BLOB
-        else { return nil }
-        let count = Int(sqlite3_column_bytes(statement, 0))
-        return Array(UnsafeRawBufferPointer(start: sqlite3_column_blob(statement, 0), count: count))
+        for (index, value) in values.enumerated() {
+            guard bind(value, at: Int32(clamping: index + 1)) == SQLITE_OK else { return [] }
+        }
+        var rows: [DatabaseRow] = []
+        while rows.count < limit, sqlite3_step(statement) == SQLITE_ROW { rows.append(DatabaseRow(statement)) }
+        return rows
+    }
+
+    private func bind(_ value: Value, at index: Int32) -> Int32 {
+        switch value {
+        case .integer(let number): sqlite3_bind_int64(statement, index, number)
+        case .text(let text): sqlite3_bind_text64(statement, index, text, UInt64(text.utf8.count), stint_sqlite_transient(), UInt8(SQLITE_UTF8))
+        }
     }
 }
 

@@ -15,15 +15,13 @@ struct LedgerScan {
     }
 
     private(set) var findings = Findings()
-    private(set) var mentions = Mentions()
-    /// What the policy approved by itself.
-    private(set) var automatic: Set<String> = []
+    let mentions: Mentions
     private(set) var count: Int64 = 0
     private(set) var chain = String(repeating: "0", count: 64)
     /// Hashes of complete subtrees, the largest first.
     private var peaks: [(level: Int64, hash: Digest)] = []
     init(_ database: DatabaseReader) throws(VerifierError) {
-        var scan = Self()
+        var scan = Self(mentions: try Mentions(database))
         let nodes = try database.lookup("SELECT hash FROM ledger_tree WHERE level = ?1 AND place = ?2")
         try database.each("SELECT * FROM ledger ORDER BY number") { scan.take($0, nodes) }
         // What was looked up stands over entries that are there. Nothing else may stand there.
@@ -34,7 +32,7 @@ struct LedgerScan {
         self = scan
     }
 
-    private init() {}
+    private init(mentions: Mentions) { self.mentions = mentions }
 
     private mutating func take(_ row: DatabaseRow, _ nodes: DatabaseLookup) {
         count += 1
@@ -57,8 +55,6 @@ struct LedgerScan {
         // What is not JSON names no statement.
         let value = try? JSONValue(parsing: body)
         findings.expect(value?.canonical == body, "ledger \(number)", "its body is not canonical JSON")
-        mentions.add(Mention(event: event, subject: subject, digest: value?["digest"]?.asString ?? ""), at: at)
-        if event == "request.approved", value?["automatic"] == true { automatic.insert(subject) }
         grow(Digest(hex: hash), nodes)
     }
 
@@ -77,7 +73,7 @@ struct LedgerScan {
 
     /// What is stored is what was computed.
     private mutating func check(_ hash: Digest, _ level: Int64, _ place: Int64, _ nodes: DatabaseLookup) {
-        guard let stored = nodes.bytes(level, place) else {
+        guard let stored = nodes.row(.integer(level), .integer(place))?.bytes("hash") else {
             return findings.add("ledger_tree \(level)/\(place)", "it is missing")
         }
         findings.expect(stored == hash.bytes, "ledger_tree \(level)/\(place)", "it is not the hash of its entries")

@@ -1,28 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Evidence
+import StrictJSON
 
-/// When the ledger tells of what. A million entries fit into some 40 MB: of each mention its digest is kept, and its time.
-struct Mentions {
-    private struct Key: Hashable {
-        let high: UInt64
-        let low: UInt64
+/// When the ledger tells of what. It is asked each time: the index over subjects answers, which `integrity_check` has held
+/// against the entries, and no entry is kept in memory.
+final class Mentions {
+    private let entries: DatabaseLookup
 
-        init?(_ mention: LedgerScan.Mention) {
-            // With lengths, so that no two mentions have the same bytes.
-            let parts = [mention.event, mention.subject, mention.digest].map { Array($0.utf8) }
-            let bytes = parts.flatMap { Array("\($0.count):".utf8) + $0 }
-            guard let digest = try? Digest(of: bytes) else { return nil }  // without a digest nothing is found
-            high = digest.bytes[0..<8].reduce(0) { $0 << 8 | UInt64($1) }
-            low = digest.bytes[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
+    init(_ database: DatabaseReader) throws(VerifierError) {
+        entries = try database.lookup("SELECT at, body FROM ledger WHERE subject = ?1 AND event = ?2 ORDER BY number")
+    }
+
+    subscript(mention: LedgerScan.Mention) -> Int64? {
+        let told = entries.rows(.text(mention.subject), .text(mention.event)).last { row in
+            // What is not JSON names no statement; the chain says so already.
+            let body = row.text("body").flatMap { try? JSONValue(parsing: $0) }
+            return (body?["digest"]?.asString ?? "") == mention.digest
         }
+        return told?.integer("at")
     }
-
-    private var times: [Key: Int64] = [:]
-
-    mutating func add(_ mention: LedgerScan.Mention, at time: Int64) {
-        if let key = Key(mention) { times[key] = time }
-    }
-
-    subscript(mention: LedgerScan.Mention) -> Int64? { Key(mention).flatMap { times[$0] } }
 }

@@ -8,11 +8,11 @@ struct RecordingScan {
     private(set) var findings = Findings()
     private let ledger: LedgerScan
     private let roll: RollScan
-    private var ids: Set<String> = []
+    private let known: DatabaseLookup
 
     /// - Parameter directory: of the files; without it, what the database says is checked only.
     init(_ database: DatabaseReader, _ directory: String?, _ ledger: LedgerScan, _ roll: RollScan) throws(VerifierError) {
-        var scan = Self(ledger: ledger, roll: roll)
+        var scan = Self(ledger, roll, known: try database.lookup("SELECT 1 FROM recording WHERE session = ?1"))
         try database.each(
             """
             SELECT r.*, s.opening, s.opening_signatures FROM recording AS r JOIN session AS s ON s.id = r.session
@@ -21,21 +21,22 @@ struct RecordingScan {
         ) { scan.take($0, directory) }
         try database.each("SELECT id FROM session WHERE acceptance IS NOT NULL") { row in
             let id = row.text("id") ?? "?"
-            scan.findings.expect(scan.ids.contains(id), "recording \(id)", "there is a session and no word on its recording")
+            scan.findings.expect(scan.known.isThere(.text(id)), "recording \(id)", "there is a session and no word on its recording")
         }
         try database.eachMention("recording.ended") { mention in
-            scan.findings.expect(scan.ids.contains(mention.subject), "recording \(mention.subject)", "the ledger has it, and it is gone")
+            scan.findings.expect(scan.known.isThere(.text(mention.subject)), "recording \(mention.subject)", "the ledger has it, and it is gone")
         }
         if let directory { scan.checkNames(in: directory) }
         self = scan
     }
 
-    private init(ledger: LedgerScan, roll: RollScan) { (self.ledger, self.roll) = (ledger, roll) }
+    private init(_ ledger: LedgerScan, _ roll: RollScan, known: DatabaseLookup) {
+        (self.ledger, self.roll, self.known) = (ledger, roll, known)
+    }
 
     private mutating func take(_ row: DatabaseRow, _ directory: String?) {
         let id = row.text("session") ?? "?"
         let place = "recording \(id)"
-        ids.insert(id)
         let state = row.text("state") ?? ""
         if state == "deleted" {
             let isTold = ledger.mentions[.init(event: "recording.deleted", subject: id, digest: "")] != nil
@@ -78,7 +79,7 @@ struct RecordingScan {
         defer { closedir(stream) }
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            guard name.hasSuffix(".cast"), !ids.contains(String(name.dropLast(5))) else { continue }
+            guard name.hasSuffix(".cast"), !known.isThere(.text(String(name.dropLast(5)))) else { continue }
             findings.add("recording \(name.dropLast(5))", "there is a file, and no session for it")
         }
     }

@@ -15,8 +15,14 @@ struct RollScan {
     private var invitations: [String: SignedRow] = [:]
     /// By version, the names of the entitlements whose policy agrees by itself.
     private var automatic: [Int64: Set<String>] = [:]
+    /// The same of more time on a grant.
+    private var automaticExtensions: [Int64: Set<String>] = [:]
     /// Of the charter in force: its version, its digest, whom it names, and how many of them must agree to the next.
     private var inForce: (version: Int64, digest: String, administrators: Set<String>, demands: Int64) = (0, "", [], 1)
+    /// By roster, the key that the charter in force names.
+    private var rosterKeys: [String: String] = [:]
+    /// By roster and key, the last version.
+    private var rosterVersions: [String: Int64] = [:]
     /// By number of the entry, the digests of the consents that a charter carries.
     private var consents: [Int64: Set<String>] = [:]
     private var head = String(repeating: "0", count: 64)
@@ -36,7 +42,9 @@ struct RollScan {
     func person(withKey key: String) -> String? { personOfKey[key] }
     func node(withKey key: String) -> String? { nodeOfKey[key] }
 
-    func isAutomatic(_ entitlement: String, charter: Int64) -> Bool { automatic[charter]?.contains(entitlement) ?? false }
+    func isAutomatic(_ entitlement: String, charter: Int64, isExtension: Bool) -> Bool {
+        (isExtension ? automaticExtensions : automatic)[charter]?.contains(entitlement) ?? false
+    }
 
     func consents(ofEntry number: Int64) -> Set<String> { consents[number] ?? [] }
 
@@ -46,8 +54,20 @@ struct RollScan {
             let document = try? JSON5Document(parsing: Array(text.utf8), file: "policy")  // no policy, no automatic approval
         else { return }
         inForce.demands = document.value["charter"]?["administrators"]?.asInteger ?? 1
+        rosterKeys = [:]
+        for roster in document.value["rosters"]?.asArray ?? [] {
+            if let name = roster["name"]?.asString, let key = roster["key"]?.asString { rosterKeys[name] = key }
+        }
         let rules = document.value["entitlements"]?.asArray ?? []
         automatic[version] = Set(rules.filter { $0["autoApproval"] != nil }.compactMap { $0["name"]?.asString })
+        automaticExtensions[version] = Set(rules.filter(Self.extendsByItself).compactMap { $0["name"]?.asString })
+    }
+
+    /// Where nothing is said, those agree who agree to a request.
+    private static func extendsByItself(_ rule: JSONValue) -> Bool {
+        let approval = rule["extension"]?["approval"]
+        if approval?.asString == "automatic" { return true }
+        return approval?.asArray == nil && rule["autoApproval"] != nil
     }
 
     private mutating func take(_ row: DatabaseRow, _ ledger: LedgerScan) {
@@ -72,6 +92,7 @@ struct RollScan {
             inForce.administrators = Set(entry.texts("administrators"))
             readPolicy(entry)
         }
+        if entry.text("type") == "publication" { checkRoster(of: entry, at: place) }
         head = entry.digest
     }
 
@@ -96,9 +117,25 @@ struct RollScan {
             if invitation.text("kind") == "node" { nodeOfKey[key] = name } else { personOfKey[key] = name }
             return keys.contains(secret) && keys.contains(key)
         case "disabling": return keys.contains { personOfKey[$0] == entry.text("by") }
+        case "publication": return keys.contains { personOfKey[$0] == entry.text("by") }
         case "charter": return keys.contains { personOfKey[$0] != nil }
         default: return false
         }
+    }
+
+    /// The key that the policy names for the roster signed the statement, and its version is higher than those before.
+    private mutating func checkRoster(of entry: SignedRow, at place: String) {
+        guard let value = entry.object("roster"), let roster = SignedRow(value, at: place, &findings) else {
+            return findings.add(place, "it carries no statement of a roster")
+        }
+        let name = roster.text("roster") ?? ""
+        let keys = roster.signers(at: place, &findings)
+        guard let key = rosterKeys[name] else { return findings.add(place, "the policy names no key of roster \(name)") }
+        findings.expect(keys.contains(key), place, "the key of roster \(name) did not sign it")
+        findings.expect(roster.text("type") == "roster" && roster.text("root") == root, place, "it is no statement of a roster")
+        let version = roster.integer("version") ?? 0
+        findings.expect(version > rosterVersions[name + " " + key] ?? 0, place, "its version does not follow")
+        rosterVersions[name + " " + key] = version
     }
 
     /// As many different administrators of the charter before as it demands agreed to this very one.

@@ -5,33 +5,34 @@ struct SessionScan {
     private(set) var findings = Findings()
     private let ledger: LedgerScan
     private let roll: RollScan
-    private let grants: [String: WorkflowScan.Grant]
-    private(set) var ids: Set<String> = []
+    private let facts: WorkflowFacts
+    private(set) var count = 0
 
     /// How far clocks of node, client and broker may be apart, in milliseconds.
     private static let tolerance: Int64 = 60_000
 
-    init(_ database: DatabaseReader, _ ledger: LedgerScan, _ roll: RollScan, _ workflow: WorkflowScan) throws(VerifierError) {
-        var scan = Self(ledger: ledger, roll: roll, grants: workflow.grants)
-        try database.each("SELECT * FROM session") { scan.take($0) }
+    init(_ database: DatabaseReader, _ ledger: LedgerScan, _ roll: RollScan, _ facts: WorkflowFacts) throws(VerifierError) {
+        var scan = Self(ledger: ledger, roll: roll, facts: facts)
+        let sessions = try database.lookup("SELECT 1 FROM session WHERE id = ?1")
+        try database.each("SELECT * FROM session ORDER BY \"grant\"") { scan.take($0) }
         try database.eachMention("session.opening") { mention in
-            scan.findings.expect(scan.ids.contains(mention.subject), "session \(mention.subject)", "the ledger has it, and it is gone")
+            scan.findings.expect(sessions.isThere(.text(mention.subject)), "session \(mention.subject)", "the ledger has it, and it is gone")
         }
         self = scan
     }
 
-    private init(ledger: LedgerScan, roll: RollScan, grants: [String: WorkflowScan.Grant]) {
-        (self.ledger, self.roll, self.grants) = (ledger, roll, grants)
+    private init(ledger: LedgerScan, roll: RollScan, facts: WorkflowFacts) {
+        (self.ledger, self.roll, self.facts) = (ledger, roll, facts)
     }
 
     private mutating func take(_ row: DatabaseRow) {
         let id = row.text("id") ?? "?"
         let place = "session \(id)"
-        ids.insert(id)
+        count += 1
         guard let opening = SignedRow(row, "opening", "opening_signatures", at: place, &findings) else {
             return findings.add(place, "there is no opening")
         }
-        guard let grant = grants[row.text("grant") ?? ""] else { return findings.add(place, "there is no grant for it") }
+        guard let grant = facts.grant(row.text("grant") ?? "") else { return findings.add(place, "there is no grant for it") }
         findings.expect(id == opening.id("s") && opening.text("type") == "opening", place, "its id is not its opening's")
         findings.expect(opening.text("root") == roll.root, place, "the opening belongs to another installation")
         let keys = opening.signers(at: place, &findings)
@@ -45,7 +46,7 @@ struct SessionScan {
         mention("session.opening", id, opening.digest, at: row.integer("opened_at"), place)
     }
 
-    private mutating func checkUnder(_ grant: WorkflowScan.Grant, _ opening: SignedRow, _ row: DatabaseRow, _ place: String) {
+    private mutating func checkUnder(_ grant: WorkflowFacts.Grant, _ opening: SignedRow, _ row: DatabaseRow, _ place: String) {
         findings.expect(opening.text("activation") == grant.activation?.digest, place, "it was opened under another activation")
         findings.expect(opening.text("person") == grant.holder, place, "it was opened by another than the holder")
         findings.expect(grant.nodes?.contains(opening.text("node") ?? "") ?? true, place, "nobody agreed to its node")
@@ -56,7 +57,7 @@ struct SessionScan {
             at >= grant.notBefore - Self.tolerance && at < grant.notAfter, place, "it was opened outside its grant's time")
     }
 
-    private mutating func checkNodesWord(_ row: DatabaseRow, _ opening: SignedRow, _ grant: WorkflowScan.Grant, _ place: String) {
+    private mutating func checkNodesWord(_ row: DatabaseRow, _ opening: SignedRow, _ grant: WorkflowFacts.Grant, _ place: String) {
         let id = row.text("id") ?? ""
         for (column, event) in [("acceptance", "session.live"), ("receipt", "session.ended")] {
             guard let statement = SignedRow(row, column, column + "_signatures", at: place, &findings) else { continue }
@@ -79,7 +80,7 @@ struct SessionScan {
         }
     }
 
-    private mutating func checkState(_ row: DatabaseRow, _ grant: WorkflowScan.Grant, _ place: String) {
+    private mutating func checkState(_ row: DatabaseRow, _ grant: WorkflowFacts.Grant, _ place: String) {
         switch row.text("state") {
         case "opening", "live", "detached": findings.expect(grant.state == "active", place, "it lives, and its grant does not")
         case "ending": findings.expect(["active", "ending"].contains(grant.state), place, "its grant ended before it")

@@ -42,8 +42,9 @@ package struct Verification: Sendable {
         for name in Self.guardians where !names.contains(name) { findings.add("schema", "the trigger `\(name)` is gone") }
         let ledger = try LedgerScan(database)
         let roll = try RollScan(database, ledger)
-        let workflow = try WorkflowScan(database, ledger, roll)
-        let sessions = try SessionScan(database, ledger, roll, workflow)
+        let facts = try WorkflowFacts(database)
+        let workflow = try WorkflowScan(database, ledger, roll, facts)
+        let sessions = try SessionScan(database, ledger, roll, facts)
         if let head { try Self.check(head, roll, ledger, database, &findings) }
         let kept = try RecordingScan(database, recordings, ledger, roll)
         let holds = try HoldScan(database, ledger, roll)
@@ -51,7 +52,7 @@ package struct Verification: Sendable {
         self.findings =
             findings.all + ledger.findings.all + roll.findings.all + workflow.findings.all + sessions.findings.all
             + kept.findings.all + holds.findings.all + proposals.findings.all
-        (ledgerEntries, rollEntries, self.sessions, broker) = (ledger.count, roll.count, sessions.ids.count, roll.broker)
+        (ledgerEntries, rollEntries, self.sessions, broker) = (ledger.count, roll.count, sessions.count, roll.broker)
     }
 
     private static func check(

@@ -5,60 +5,25 @@ struct WorkflowScan {
     private(set) var findings = Findings()
     private let ledger: LedgerScan
     private let roll: RollScan
-    private var requests: [String: Request] = [:]
-    private(set) var grants: [String: Grant] = [:]
-    private var votes: Set<String> = []
-    /// Requests that broke glass, with whether there is a review of each.
-    private var reviews: Set<String> = []
-    /// What somebody ended.
-    private var ended: Set<String> = []
+    private let facts: WorkflowFacts
+    private let grants: DatabaseLookup
+    private let reviews: DatabaseLookup
 
-    private struct Request {
-        let statement: SignedRow
-        let state: String
-        let person: String
-        let isBreakGlass: Bool
-        /// The policy that the requester saw.
-        let charter: Int64
-        var approvers: Set<String> = []
-        var denials = 0
-        /// The shortest that anybody agreed to, in seconds.
-        var duration: Int64
-        var nodes: Set<String>?
-        /// In a request for more time: the request whose grant it extends, and the lease it makes.
-        let extends: (request: String, lease: Int64)?
-    }
-
-    struct Grant {
-        let activation: SignedRow?
-        let state: String
-        let holder: String
-        let notBefore: Int64
-        let notAfter: Int64
-        /// `nil`: the policy approved it, and nobody has looked at a list.
-        let nodes: Set<String>?
-        let runAs: String
-        let capabilities: [String]
-    }
-
-    init(_ database: DatabaseReader, _ ledger: LedgerScan, _ roll: RollScan) throws(VerifierError) {
-        var scan = Self(ledger: ledger, roll: roll)
-        try database.each("SELECT * FROM request") { scan.takeRequest($0) }
-        try database.each("SELECT * FROM vote ORDER BY at") { scan.takeVote($0) }
-        try database.each("SELECT * FROM review") { scan.takeReview($0) }
-        scan.checkRequests()
-        try database.each("SELECT * FROM \"grant\"") { scan.takeGrant($0) }
-        try scan.checkGrants(database)
+    init(_ database: DatabaseReader, _ ledger: LedgerScan, _ roll: RollScan, _ facts: WorkflowFacts) throws(VerifierError) {
+        var scan = Self(
+            ledger, roll, facts, grants: try database.lookup("SELECT 1 FROM \"grant\" WHERE id = ?1"),
+            reviews: try database.lookup("SELECT 1 FROM review WHERE request = ?1"))
+        try database.each("SELECT * FROM request ORDER BY id") { scan.takeRequest($0) }
+        try database.each("SELECT * FROM vote ORDER BY request, person") { scan.takeVote($0) }
+        try database.each("SELECT * FROM review ORDER BY request") { scan.takeReview($0) }
+        try database.each("SELECT * FROM \"grant\" ORDER BY id") { scan.takeGrant($0) }
+        try scan.checkNothingIsGone(database)
         try database.each("SELECT * FROM ending") { scan.takeEnding($0) }
-        try database.eachMention("request.withdrawn", "proposal.withdrawn", "grant.released", "grant.revoked") { mention in
-            scan.findings.expect(scan.ended.contains(mention.subject), "ending \(mention.subject)", "the ledger has it, and it is gone")
-        }
         self = scan
     }
 
-    private init(ledger: LedgerScan, roll: RollScan) {
-        self.ledger = ledger
-        self.roll = roll
+    private init(_ ledger: LedgerScan, _ roll: RollScan, _ facts: WorkflowFacts, grants: DatabaseLookup, reviews: DatabaseLookup) {
+        (self.ledger, self.roll, self.facts, self.grants, self.reviews) = (ledger, roll, facts, grants, reviews)
     }
 
     // MARK: What every statement must hold
@@ -87,31 +52,37 @@ struct WorkflowScan {
             return findings.add(place, "there is no statement")
         }
         check(statement, by: row.text("person"), at: place)
-        let extends = row.text("extends").map { (request: $0, lease: row.integer("lease") ?? 0) }
-        let type = extends == nil ? "request" : "extension"
-        findings.expect(statement.text("type") == type, place, "the statement is of another type")
         findings.expect(id == statement.id("r") && row.text("digest") == statement.digest, place, "its id is not its digest's")
-        if let extends {
-            findings.expect(extends.lease == statement.integer("lease"), place, "`lease` is not what was signed")
-        } else {
-            findings.expect(row.text("entitlement") == statement.text("entitlement"), place, "`entitlement` is not what was signed")
-            findings.expect(row.integer("charter") == statement.integer("charter"), place, "`charter` is not what was signed")
-        }
+        let asked = row.text("extends").map { checkExtension(statement, of: $0, row, place) } ?? statement
+        let type = row.text("extends") == nil ? "request" : "extension"
+        findings.expect(statement.text("type") == type, place, "the statement is of another type")
+        findings.expect(row.text("entitlement") == asked?.text("entitlement"), place, "`entitlement` is not what was signed")
+        findings.expect(row.integer("charter") == asked?.integer("charter"), place, "`charter` is not what was signed")
         findings.expect(
             row.integer("break_glass") == (statement.bool("breakGlass") == true ? 1 : 0), place, "`break_glass` is not what was signed")
         checkMention("request.created", id, statement.digest, at: row.integer("created_at"), place: place)
         let state = row.text("state") ?? ""
         if state != "pending" { checkMention("request." + state, id, "", at: row.integer("resolved_at"), place: place) }
-        requests[id] = Request(
-            statement: statement, state: state, person: row.text("person") ?? "", isBreakGlass: statement.bool("breakGlass") == true,
-            charter: statement.integer("charter") ?? 0, duration: statement.integer("duration") ?? 0, extends: extends)
+        if let request = facts.request(id) { checkState(request, id, place) }
+    }
+
+    /// - Returns: the statement that it rests on.
+    private mutating func checkExtension(_ statement: SignedRow, of extended: String, _ row: DatabaseRow, _ place: String) -> SignedRow? {
+        guard let first = facts.request(extended), first.extends == nil else {
+            findings.add(place, "there is no request that it extends")
+            return nil
+        }
+        findings.expect(first.statement.digest == statement.text("request"), place, "it extends another request than was signed")
+        findings.expect(first.person == row.text("person"), place, "it extends another person's grant")
+        findings.expect(row.integer("lease") == statement.integer("lease"), place, "`lease` is not what was signed")
+        return first.statement
     }
 
     private mutating func takeVote(_ row: DatabaseRow) {
         let (id, person) = (row.text("request") ?? "?", row.text("person") ?? "?")
         let place = "vote \(id) \(person)"
         guard let statement = SignedRow(row, "statement", "signatures", at: place, &findings),
-            var request = requests[id]
+            let request = facts.request(id)
         else { return findings.add(place, "there is no statement, or no such request") }
         check(statement, by: person, at: place)
         let verdict = statement.text("verdict")
@@ -119,39 +90,27 @@ struct WorkflowScan {
         findings.expect(statement.text("request") == request.statement.digest, place, "it is on another request")
         findings.expect(row.text("verdict") == verdict, place, "the verdict is not what was signed")
         findings.expect(person != request.person, place, "the voter is the requester")
-        votes.insert(statement.digest)
         checkMention("vote." + (verdict ?? ""), id, statement.digest, at: row.integer("at"), place: place)
-        if verdict == "approve" {
-            request.approvers.insert(person)
-            request.duration = min(request.duration, statement.integer("duration") ?? 0)
-            let nodes = Set(statement.texts("nodes"))
-            request.nodes = request.nodes.map { $0.intersection(nodes) } ?? nodes
-        } else {
-            request.denials += 1
-        }
-        requests[id] = request
     }
 
-    private mutating func checkRequests() {
-        for (id, request) in requests {
-            let place = "request \(id)"
-            switch request.state {
-            case "approved": checkConsent(request, id, place)
-            case "denied": findings.expect(request.denials > 0, place, "it is denied, and nobody said no")
-            case "pending", "withdrawn", "lapsed", "invalidated": break
-            default: findings.add(place, "its state is unknown")
-            }
-            if let extends = request.extends { checkExtension(request, of: extends.request, place) }
+    private mutating func checkState(_ request: WorkflowFacts.Request, _ id: String, _ place: String) {
+        switch request.state {
+        case "approved":
+            checkConsent(request, id, place)
+            findings.expect(grants.isThere(.text("g-" + (request.extends?.request ?? id).dropFirst(2))), place, "it is approved, and there is no grant")
+        case "denied": findings.expect(request.denials > 0, place, "it is denied, and nobody said no")
+        case "pending", "withdrawn", "lapsed", "invalidated": break
+        default: findings.add(place, "its state is unknown")
         }
     }
 
     /// Somebody agreed; or it broke glass, and owes a review; or the policy that was in force then agrees by itself.
-    private mutating func checkConsent(_ request: Request, _ id: String, _ place: String) {
+    private mutating func checkConsent(_ request: WorkflowFacts.Request, _ id: String, _ place: String) {
         if request.isBreakGlass {
-            findings.expect(reviews.contains(id), place, "it broke glass, and there is no review of it")
+            findings.expect(reviews.isThere(.text(id)), place, "it broke glass, and there is no review of it")
             findings.expect(request.approvers.isEmpty, place, "it broke glass, and somebody voted on it")
         } else if request.approvers.isEmpty {
-            let isAutomatic = roll.isAutomatic(request.statement.text("entitlement") ?? "", charter: request.charter)
+            let isAutomatic = roll.isAutomatic(request.entitlement, charter: request.charter, isExtension: request.extends != nil)
             findings.expect(isAutomatic, place, "it is approved, and nobody agreed")
         }
     }
@@ -159,8 +118,7 @@ struct WorkflowScan {
     private mutating func takeReview(_ row: DatabaseRow) {
         let id = row.text("request") ?? "?"
         let place = "review \(id)"
-        guard let request = requests[id] else { return findings.add(place, "there is no request for it") }
-        reviews.insert(id)
+        guard let request = facts.request(id) else { return findings.add(place, "there is no request for it") }
         findings.expect(request.isBreakGlass, place, "its request did not break glass")
         findings.expect(row.text("requester") == request.person, place, "it names another requester")
         checkMention("review.due", id, request.statement.digest, at: row.integer("created_at"), place: place)
@@ -181,23 +139,12 @@ struct WorkflowScan {
         checkMention("review." + state, id, statement.digest, at: row.integer("reviewed_at"), place: place)
     }
 
-    private mutating func checkExtension(_ request: Request, of extended: String, _ place: String) {
-        guard let first = requests[extended], first.extends == nil else { return findings.add(place, "there is no request that it extends") }
-        findings.expect(first.statement.digest == request.statement.text("request"), place, "it extends another request than was signed")
-        findings.expect(first.person == request.person, place, "it extends another person's grant")
-    }
-
-    /// Those of a grant that were agreed to.
-    private func extensions(of request: String) -> [Request] {
-        requests.values.filter { $0.extends?.request == request && $0.state == "approved" }
-    }
-
     // MARK: Grants
 
     private mutating func takeGrant(_ row: DatabaseRow) {
         let id = row.text("id") ?? "?"
         let place = "grant \(id)"
-        guard let request = requests[row.text("request") ?? ""] else { return findings.add(place, "there is no request for it") }
+        guard let request = facts.request(row.text("request") ?? "") else { return findings.add(place, "there is no request for it") }
         findings.expect(request.state == "approved", place, "its request is not approved")
         findings.expect(id.dropFirst(2) == request.statement.id("r").dropFirst(2), place, "its id is not its request's")
         findings.expect(row.text("holder") == request.person, place, "its holder is not the requester")
@@ -207,7 +154,7 @@ struct WorkflowScan {
         checkState(state, row, id, place)
         let activation = SignedRow(row, "activation", "activation_signatures", at: place, &findings)
         let (begin, end) = (row.integer("not_before") ?? 0, row.integer("not_after") ?? 0)
-        let extended = extensions(of: row.text("request") ?? "")
+        let extended = facts.extensions(of: row.text("request") ?? "")
         let added = extended.reduce(0) { $0 + $1.duration }
         findings.expect(row.integer("lease") == Int64(extended.count) + 1, place, "its lease is not that of its extensions")
         for one in extended { checkMention("grant.extended", id, one.statement.digest, at: nil, place: place) }
@@ -219,10 +166,6 @@ struct WorkflowScan {
             findings.expect(end > begin && (end - begin) / 1000 <= granted + added, place, "it lasts longer than was granted")
             checkMention("grant.active", id, activation.digest, at: nil, place: place)
         }
-        grants[id] = Grant(
-            activation: activation, state: state, holder: request.person, notBefore: begin, notAfter: end,
-            nodes: request.nodes, runAs: request.statement.text("runAs") ?? "",
-            capabilities: request.statement.texts("capabilities"))
     }
 
     private mutating func checkState(_ state: String, _ row: DatabaseRow, _ id: String, _ place: String) {
@@ -241,23 +184,25 @@ struct WorkflowScan {
     }
 
     /// Nothing that the ledger tells of is gone.
-    private mutating func checkGrants(_ database: DatabaseReader) throws(VerifierError) {
-        try database.eachMention("request.created", "grant.ready", "review.due", "vote.*") { mention in
-            switch mention.event {
-            case "request.created":
-                findings.expect(requests[mention.subject] != nil, "request \(mention.subject)", "the ledger has it, and it is gone")
-            case "grant.ready":
-                findings.expect(grants[mention.subject] != nil, "grant \(mention.subject)", "the ledger has it, and it is gone")
-            case "review.due":
-                findings.expect(reviews.contains(mention.subject), "review \(mention.subject)", "the ledger has it, and it is gone")
-            case "vote.approve", "vote.deny":
-                findings.expect(votes.contains(mention.digest), "vote \(mention.subject)", "the ledger has it, and it is gone")
-            default: break
-            }
+    private mutating func checkNothingIsGone(_ database: DatabaseReader) throws(VerifierError) {
+        let requests = try database.lookup("SELECT 1 FROM request WHERE id = ?1")
+        let votes = try database.lookup("SELECT 1 FROM vote WHERE digest = ?1")
+        let endings = try database.lookup("SELECT 1 FROM ending WHERE subject = ?1")
+        var findings = findings
+        try database.eachMention("request.*", "grant.*", "review.due", "vote.*", "proposal.withdrawn") { [grants, reviews] mention in
+            let subject = DatabaseLookup.Value.text(mention.subject)
+            let (isThere, kind) =
+                switch mention.event {
+                case "request.created": (requests.isThere(subject), "request")
+                case "grant.ready": (grants.isThere(subject), "grant")
+                case "review.due": (reviews.isThere(subject), "review")
+                case "vote.approve", "vote.deny": (votes.isThere(.text(mention.digest)), "vote")
+                case "request.withdrawn", "proposal.withdrawn", "grant.released", "grant.revoked": (endings.isThere(subject), "ending")
+                default: (true, "")
+                }
+            findings.expect(isThere, "\(kind) \(mention.subject)", "the ledger has it, and it is gone")
         }
-        for (id, request) in requests where request.state == "approved" && request.extends == nil {
-            findings.expect(grants["g-" + id.dropFirst(2)] != nil, "request \(id)", "it is approved, and there is no grant")
-        }
+        self.findings = findings
     }
 
     private mutating func takeEnding(_ row: DatabaseRow) {
@@ -265,7 +210,6 @@ struct WorkflowScan {
         guard let statement = SignedRow(row, "statement", "signatures", at: place, &findings) else {
             return findings.add(place, "there is no statement")
         }
-        ended.insert(row.text("subject") ?? "")
         check(statement, by: row.text("person"), at: place)
         findings.expect(statement.text("type") == "ending" && row.text("digest") == statement.digest, place, "it has another digest")
         for column in ["kind", "subject"] {

@@ -84,6 +84,7 @@ import Testing
         ("SELECT * FROM grant ORDER BY created_at DESC, id LIMIT ?1", "grant_by_time"),
         ("SELECT * FROM session ORDER BY opened_at DESC, id LIMIT ?1", "session_by_time"),
         ("SELECT * FROM request WHERE state = 'pending' ORDER BY decide_before", "request_due"),
+        ("SELECT * FROM request WHERE state = 'pending' AND person = ?1", "request_pending"),
         ("SELECT * FROM session WHERE state <> 'ended'", "session_alive_by_"),
         ("SELECT * FROM grant WHERE state IN ('ready', 'active', 'ending')", "grant_open"),
     ])

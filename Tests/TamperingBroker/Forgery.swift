@@ -11,7 +11,24 @@ enum Forgery: String, CaseIterable {
     /// The same with the consents of both, one of which the thief signed.
     case charterForged = "charter-forged"
 
+    /// A statement about a roster under a key that is not the roster's.
+    case rosterForged = "roster-forged"
+
     func entry(after roll: Roll, by thief: Operator) throws -> SignedText {
+        self == .rosterForged ? try roster(after: roll, by: thief) : try charter(after: roll, by: thief)
+    }
+
+    private func roster(after roll: Roll, by thief: Operator) throws -> SignedText {
+        guard let name = roll.directory.charter?.policy.rosters.first?.name else { throw Refusal.noCharter }
+        let shift = PublishedRoster.Shift(person: thief.identity.person, from: .now(), until: .now() + .seconds(3600))
+        let statement = try RosterStatement(
+            root: roll.root ?? .none, roster: name, content: PublishedRoster(version: 1_000_000, at: .now(), shifts: [shift])
+        ).signed(with: thief.key.signing)
+        return try PublicationStatement(place: roll.next, by: thief.identity.person, roster: statement, at: .now())
+            .signed(with: thief.key.signing).source
+    }
+
+    private func charter(after roll: Roll, by thief: Operator) throws -> SignedText {
         guard let charter = roll.directory.charter, let broker = roll.broker else { throw Refusal.noCharter }
         let content = CharterContent(
             administrators: charter.administrators.sorted(),

@@ -6,7 +6,7 @@ import Synchronization
 
 /// A broker that serves a real home and lies:
 /// - `stintd-tampering HOME insert|alter|drop|repeat` changes what it relays, after the first few messages of each direction;
-/// - `stintd-tampering HOME charter-alone|charter-forged=PERSON` serves an entry of the roll that it made with the key of that
+/// - `stintd-tampering HOME charter-alone|charter-forged|roster-forged=PERSON` serves an entry of the roll that it made with the key of that
 ///   person's home, which it has stolen.
 @main
 enum TamperingBroker {

@@ -24,6 +24,7 @@ final class BrokerStory {
     let connection: Storage.Connection
     let broker: TestKey
     private let admin: TestKey
+    private let roster: TestKey
     private(set) var roll = Roll()
     private let founding: Founding
     static let policy = """
@@ -38,7 +39,7 @@ final class BrokerStory {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         connection = try Storage.Connection(path: directory.path + "/stint.db")
         try Schema.migrator.migrate(connection)
-        (broker, admin) = (try TestKey(), try TestKey())
+        (broker, admin, roster) = (try TestKey(), try TestKey(), try TestKey())
         let token = try TestKey()
         founding = Founding(
             key: token.signing.publicKey, notAfter: Self.start + .seconds(900), broker: broker.signing.publicKey, address: "x:1")
@@ -71,6 +72,19 @@ final class BrokerStory {
         try review(try ask("nobody answers, again", oncall, breaksGlass: true), .concern, lead)
         _ = try ask("and nobody has reviewed this", oncall, breaksGlass: true)
         try proposeCharters(lead)
+        try publish(1, "oncall", oncall)
+        try publish(2, "lead", oncall)
+    }
+
+    /// Somebody is on call, by a statement that `key` hands in.
+    private func publish(_ version: Int64, _ name: String, _ key: TestKey) throws {
+        let shift = PublishedRoster.Shift(person: try PersonName(name), from: Self.start, until: Self.start + .seconds(600))
+        let content = PublishedRoster(version: version, at: Self.start + .milliseconds(version), shifts: [shift])
+        let statement = try RosterStatement(root: roll.root ?? .none, roster: RosterName("dba"), content: content).signed(with: roster.signing)
+        let by = try PersonName("oncall")
+        let publication = try PublicationStatement(place: roll.next, by: by, roster: statement, at: Self.start).signed(with: key.signing)
+        guard let person = roll.directory.people[by] else { throw Refusal.noCharter }
+        try append(publication.source, .person(person, device: key.signing.publicKey))
     }
 
     /// Two administrators must agree from now on: one charter that they did, one that was overtaken by it, one that was withdrawn,
@@ -87,7 +101,7 @@ final class BrokerStory {
     private func demandingTwo(_ end: String) throws -> CharterContent {
         CharterContent(
             administrators: [try PersonName("admin"), try PersonName("lead")],
-            policy: "{charter: {administrators: 2}, " + Self.policy.dropFirst() + end)
+            policy: "{charter: {administrators: 2}, rosters: [{name: 'dba', key: '\(roster.signing.publicKey.hex)', maximumAge: '1h'}], " + Self.policy.dropFirst() + end)
     }
 
     private func apply(_ content: CharterContent, _ consents: [Signed<ConsentStatement>]) throws {

@@ -25,6 +25,7 @@ extension Workflow {
             try resolveProposals(by: statement)
             try invalidateRequests()
             try endUnsupportedGrants()
+        case .publication: try invalidateRequests()
         case .invitation, .enrolment: break
         }
         return grown
@@ -49,7 +50,7 @@ extension Workflow {
             guard founder.founding == founding.key, now < founding.notAfter, statement.value.broker == founding.broker else {
                 throw BrokerError.foundingTokenUnknown
             }
-        case (.charter, _), (.invitation, _), (.disabling, _): _ = try principal.person()
+        case (.charter, _), (.invitation, _), (.disabling, _), (.publication, _): _ = try principal.person()
         }
     }
 
@@ -73,6 +74,10 @@ extension Workflow {
             body["key"] = .string(statement.value.key.hex)
             let person = grown.person(withDevice: statement.value.key)?.name.text
             body["name"] = .string(person ?? grown.node(withKey: statement.value.key)?.name.text ?? "")
+        case .publication(let statement):
+            actor = statement.value.by
+            body["name"] = .string(statement.value.roster.value.roster.text)
+            body["version"] = .integer(statement.value.roster.value.content.version)
         case .disabling(let statement):
             actor = statement.value.by
             body["reason"] = .string(statement.value.reason)

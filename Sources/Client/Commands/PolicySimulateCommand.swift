@@ -40,6 +40,7 @@ struct PolicySimulateCommand: Command {
         let user = try setting.signIn()
         let answers = try Answer(try user.broker.get(Route.requests, [("scope", "all")])).items()
         try user.synchronise()  // after the requests, so that the roll reaches as far as their signers knew
+        let filled = policy.withStatements(of: user.directory)
         let oldest = Timestamp.now() - since
         var rows: [Row] = []
         for answer in answers {
@@ -49,7 +50,7 @@ struct PolicySimulateCommand: Command {
             rows.append(
                 Row(
                     id: signed.id, terms: signed.terms, before: replay.outcome(under: charter.policy),
-                    after: replay.outcome(under: policy)))
+                    after: replay.outcome(under: filled)))
         }
         tell(rows, in: console)
         return 0

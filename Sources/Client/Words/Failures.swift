@@ -39,7 +39,8 @@ package enum Failures {
             "client.already-joined", "extension.grant-not-active", "extension.lease-changed", "extension.pending", "founding.",
             "grant.activation-deadline-passed", "grant.already-active", "grant.over", "grant.too-early", "invitation.",
             "proposal.expired", "proposal.over", "proposal.stale", "request.already-resolved", "request.deadline-passed",
-            "review.already-judged", "roll.founded-already", "roll.key-taken", "roll.last-administrator", "roll.name-taken", "session.not-open",
+            "review.already-judged", "roster.forked", "roster.not-later", "roster.published-already", "roster.replayed",
+            "roll.founded-already", "roll.key-taken", "roll.last-administrator", "roll.name-taken", "session.not-open",
             "session.over", "session.not-live", "recording.not-finished", "state.", "token.expired", "vote.already-voted",
         ]),
         // Not there, or not for you to see.
@@ -58,7 +59,7 @@ package enum Failures {
         // Refused.
         (3, [
             "charter.", "document.", "duration.", "end.", "extension.", "grant.", "person.", "policy.", "proposal.", "reason.", "request.",
-            "review.", "schedule.", "vote.", "watch.",
+            "review.", "roster.", "schedule.", "vote.", "watch.",
         ]),
     ]
 
