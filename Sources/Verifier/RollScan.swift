@@ -65,9 +65,8 @@ struct RollScan {
 
     /// Where nothing is said, those agree who agree to a request.
     private static func extendsByItself(_ rule: JSONValue) -> Bool {
-        let approval = rule["extension"]?["approval"]
-        if approval?.asString == "automatic" { return true }
-        return approval?.asArray == nil && rule["autoApproval"] != nil
+        if rule["extension"]?["approval"]?.asString == "automatic" { return true }
+        return rule["extension"]?["seats"] == nil && rule["autoApproval"] != nil
     }
 
     private mutating func take(_ row: DatabaseRow, _ ledger: LedgerScan) {
