@@ -24,7 +24,9 @@ final class WorkflowFacts {
         let holder: String
         let notBefore: Int64
         let notAfter: Int64
-        let nodes: Set<String>
+        /// What all votes named; nil where nobody voted: then the nodes are those that the requester's selector means.
+        let nodes: Set<String>?
+        let selector: String
         let runAs: String
         let capabilities: [String]
     }
@@ -84,7 +86,8 @@ final class WorkflowFacts {
         return Grant(
             activation: SignedRow(row, "activation", "activation_signatures", at: "", &unused), state: row.text("state") ?? "",
             holder: request.person, notBefore: row.integer("not_before") ?? 0, notAfter: row.integer("not_after") ?? 0,
-            nodes: request.nodes ?? [], runAs: request.statement.text("runAs") ?? "",
+            nodes: request.nodes, selector: request.statement.text("selector") ?? "",
+            runAs: request.statement.text("runAs") ?? "",
             capabilities: request.statement.texts("capabilities"))
     }
 }
