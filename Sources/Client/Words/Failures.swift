@@ -28,34 +28,34 @@ package enum Failures {
         ]),
         // What you typed.
         (2, [
-            "capability.unknown", "client.needs-confirmation", "client.nobody-to-pick", "duration.malformed", "id.malformed", "name.malformed",
-            "principal.malformed", "selector.malformed", "tag.malformed", "token.damaged", "token.malformed",
+            "capability.unknown", "client.needs-confirmation", "client.nobody-to-pick", "duration.malformed", "id.malformed", "key.not-given", "name.malformed",
+            "principal.malformed", "search.", "selector.malformed", "tag.malformed", "token.damaged", "token.malformed",
             "token.wrong-kind", "transport.bad-endpoint",
         ]),
         (127, ["command.not-found"]),
         // Too late, too early, already.
         (5, [
             "charter.administrator-already", "charter.consent-expired", "charter.consent-stale", "charter.outdated", "client.already-joined", "founding.", "grant.activation-deadline-passed",
-            "grant.already-active", "grant.over", "invitation.", "request.already-resolved", "request.deadline-passed",
+            "grant.already-active", "grant.over", "hold.exists", "invitation.", "request.already-resolved", "request.deadline-passed",
             "proposal.expired", "proposal.over", "proposal.stale", "review.already-judged",
             "roster.forked", "roster.not-later", "roster.published-already", "roster.replayed", "roll.founded-already", "roll.key-taken", "roll.last-administrator", "roll.name-taken", "session.not-open",
             "session.over", "session.not-live", "recording.not-finished", "state.", "token.expired", "vote.already-voted",
         ]),
         // Not there, or not for you to see.
         (4, [
-            "client.not-found", "grant.not-found", "node.unknown", "person.unknown", "recording.not-found",
+            "client.not-found", "grant.not-found", "hold.not-found", "node.unknown", "person.unknown", "recording.not-found",
             "proposal.not-found", "request.not-found", "roll.unknown-subject", "selector.no-node", "session.not-found",
         ]),
         // Not reachable.
         (6, [
-            "broker.overloaded", "node.not-connected", "node.silent", "recording.no-room", "session.timed-out", "storage.",
+            "broker.overloaded", "node.not-connected", "node.silent", "recording.no-room", "session.node-away", "session.timed-out", "storage.",
             "transport.closed", "transport.name-not-found", "transport.timed-out", "transport.truncated",
             "transport.unreachable",
         ]),
         // Evidence that does not hold is a failure, whoever refused it.
         (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "node.distrusts-broker", "policy.invalid", "roll.", "session.recorder-failed"]),
         // Refused.
-        (3, ["charter.", "document.", "duration.", "end.", "grant.", "person.", "policy.", "proposal.", "reason.", "request.", "review.", "roster.", "vote.", "watch."]),
+        (3, ["charter.", "document.", "duration.", "end.", "field.", "grant.", "person.", "policy.", "proposal.", "reason.", "request.", "review.", "roster.", "vote.", "watch."]),
     ]
 
     package static func status(code: String, http: Int? = nil) -> Int32 {
