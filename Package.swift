@@ -72,7 +72,7 @@ let targets: [[Target]] = [
             name: "stintd-tampering", dependencies: ["Access", "Broker", "Client", "Evidence"], path: "Tests/TamperingBroker", swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["stint", "stintd", "stint-agent", "stintd-tampering"],
-            swiftSettings: settings),
+            exclude: ["Transcripts"], swiftSettings: settings),
     ],
 ]
 

@@ -24,7 +24,7 @@ extension Refusal {
                 ? "The reason is empty." : "The reason has \(length) characters; at least \(minimum) are needed."
         case .reasonTooLong(let length): "The text has \(length) characters; at most \(HumanText.maximumLength) are allowed."
         case .reasonHasControl(let scalar):
-            "The text has the character U+\(String(scalar, radix: 16, uppercase: true)), which does not print."
+            "The text has the character \(Self.codePoint(scalar)), which does not print."
         case .noCharter: "There is no charter yet: no administrator has joined."
         case .charterUnknown(let version): "Version \(version) of the charter is not known here."
         case .personUnknown(let name): "There is no person `\(name)`."
@@ -49,14 +49,15 @@ extension Refusal {
         case .fieldUnknown(let field, let name): "Entitlement `\(name)` has no field `\(field)`."
         case .outsideWindow(let name, let opens):
             "Entitlement `\(name)` is not open at this hour\(opens.map { "; it opens at \($0)" } ?? "")."
-        case .budgetSpent(let name, let count): "You have used the \(count) automatic approvals of `\(name)` for this month."
+        case .budgetSpent(let name, let count):
+            "You have used the \(count) automatic approval\(count == 1 ? "" : "s") of `\(name)` for this month."
         case .grantUsed(let id): "Grant \(id) is good for one session, and that was opened before."
         case .tooManyNodes(let count): "\(count) nodes are more than one vote may name (\(Vote.maximumNodes))."
         case .noBreakGlass(let name): "The policy has no break-glass rule for `\(name)`."
         case .breakGlassGone(let name): "The policy no longer lets anybody break glass under entitlement `\(name)`."
         case .reviewImpossible(let name, let principals):
             "Nobody could judge this afterwards: entitlement `\(name)` needs another person of \(principals.map(\.description).joined(separator: ", "))."
-        case .breakGlassSpent(let name, let count): "You have broken glass under `\(name)` \(count) times this month, and may not again."
+        case .breakGlassSpent(let name, let count): "You have broken glass under `\(name)` \(count == 1 ? "once" : "\(count) times") this month, and may not again."
         case .reviewOverdue(let id): "The review of \(id), when you broke glass before, is overdue."
         case .breakGlassHasNoVotes(let id): "Request \(id) broke glass: it is not voted on, it is reviewed."
         case .nothingToReview(let id): "Request \(id) was agreed to in the ordinary way: it needs no review."
@@ -148,6 +149,10 @@ extension Refusal {
         case .personDisabled: "Ask an administrator."
         case .deviceUnknown: "Enrol it with `stint invite device` from a device that is known."
         case .noEntitlement, .notARequester: "Ask an administrator to put you into a group that has one."
+        case .entitlementUnknown, .capabilityNotAllowed: "`stint why NODE` tells what you may ask for, and under which entitlement."
+        case .notAnAdministrator: "`stint people` shows who is; ask one of them."
+        case .personUnknown: "`stint people` lists those there are."
+        case .notTheHolder: "`stint grants` lists yours."
         case .noNodeMatches: "`stint nodes` lists the nodes that you may ask for."
         case .runAsNotAllowed(_, _, let allowed): "Allowed: \(allowed.map(\.text).joined(separator: ", "))."
         case .quorumImpossible: "An administrator must invite people into those groups, or change the policy."
@@ -170,11 +175,16 @@ extension Refusal {
         case .roster(let refusal): refusal.hint
         case .grantOver: "Ask anew if you still need access."
         case .clockDisagrees: "Set the clock of the node or of your machine right (NTP)."
-        case .fieldMalformed, .fieldUnknown, .durationTooShort, .idMalformed, .tooManyTags, .charterUnknown, .personUnknown, .notAnAdministrator,
-            .entitlementUnknown, .entitlementGone, .capabilityNotAllowed, .requestDenied, .voterHoldsNoSeat, .alreadyVoted,
-            .noCommonNode, .onlyRequesterMayWithdraw, .notTheHolder, .nodeNotInGrant, .grantAlreadyActive, .sessionOver,
+        case .fieldMalformed, .fieldUnknown, .durationTooShort, .idMalformed, .tooManyTags, .charterUnknown, .entitlementGone,
+            .requestDenied, .voterHoldsNoSeat, .alreadyVoted, .noCommonNode, .onlyRequesterMayWithdraw, .nodeNotInGrant, .grantAlreadyActive, .sessionOver,
             .sessionNotOpen, .mayNotEnd, .notYetDue, .nothingToReview, .reviewerNotMeant, .alreadyReviewed, .tooEarly:
             nil
         }
+    }
+
+    /// `U+0009`
+    private static func codePoint(_ scalar: UInt32) -> String {
+        let digits = String(scalar, radix: 16, uppercase: true)
+        return "U+" + String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
     }
 }

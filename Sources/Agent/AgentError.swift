@@ -23,6 +23,7 @@ package enum AgentError: Error, Equatable {
     case otherRoot(pinned: Digest, found: Digest)
     case otherBroker(pinned: PublicKey, found: PublicKey?)
     case rollUnsettled(tries: Int)
+    case invitationNotAccepted
     case notEnrolled(NodeName)
     /// The broker has not shown on this channel that its ledger continues what was seen here.
     case ledgerNotShown
@@ -71,6 +72,7 @@ extension AgentError: Explainable {
         case .otherBroker: "agent.other-broker"
         case .rollUnsettled: "agent.roll-unsettled"
         case .notEnrolled: "agent.not-enrolled"
+        case .invitationNotAccepted: "invitation.not-accepted"
         case .ledgerNotShown: "ledger.not-shown"
         case .otherNode: "opening.other-node"
         case .openingReplayed: "opening.replayed"
@@ -104,6 +106,8 @@ extension AgentError: Explainable {
         case .otherBroker(let pinned, let found):
             "The roll names the broker key \(found?.hex ?? "none"), and the token names \(pinned)."
         case .rollUnsettled(let tries): "The roll changed under each of \(tries) tries to join."
+        case .invitationNotAccepted:
+            "The broker does not take this invitation: it was used, has expired, or was never known there."
         case .notEnrolled(let name): "The broker took the enrolment of `\(name)`, and its roll does not have it."
         case .ledgerNotShown: "The broker has not shown yet that its ledger continues the one that this node has seen."
         case .otherNode(let asked, let here): "The opening is for node `\(asked)`, and this is node `\(here)`."
@@ -139,6 +143,7 @@ extension AgentError: Explainable {
         case .otherRoot, .otherBroker: "Somebody serves another history. Ask who runs the broker; do not go on."
         case .rollUnsettled: "Try again in a moment."
         case .notEnrolled: "Ask who runs the broker."
+        case .invitationNotAccepted: "Ask whoever invited this node for a new token: one works once."
         case .ledgerNotShown: "Try again in a moment; if it stays so, ask who runs the broker."
         case .otherNode, .openingReplayed, .openingTooOld, .openingMemoryFull: "Open the session again."
         case .leaseOutdated: "The broker may have been restored from an old copy. Ask who runs it."
@@ -156,7 +161,7 @@ extension AgentError: Explainable {
     package var exitStatus: Int32 {
         switch self {
         case .token(.notAToken), .token(.damaged): 2
-        case .token, .alreadyJoined, .otherRoot, .otherBroker: 3
+        case .token, .alreadyJoined, .otherRoot, .otherBroker, .invitationNotAccepted: 3
         case .transport(let error): Self.exitStatus(of: error)
         case .broker(let problem): problem.status == 401 ? 7 : problem.status >= 500 ? 1 : 3
         case .evidence(let error): error.code.utf8.starts(with: "internal".utf8) ? 1 : 3

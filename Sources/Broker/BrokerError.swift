@@ -99,6 +99,10 @@ package enum BrokerError: Explainable, Equatable {
     package var hint: String? {
         switch self {
         case .notEnrolled: "Join with a token: `stint join`."
+        case .notFound("request", _): "`stint requests --all` lists those that you may see."
+        case .notFound("grant", _): "`stint grants --all` lists those that you may see."
+        case .notFound("session", _): "`stint sessions --all` lists those that you may see."
+        case .notFound("node", _): "`stint nodes` lists the nodes that you may ask for."
         case .foundingOver: "Ask an administrator for an invitation."
         case .foundingTokenUnknown: "`stintd init --renew-token` on the broker makes a new one."
         case .tooManyPending: "Withdraw some with `stint withdraw`."

@@ -3,6 +3,7 @@
 
 import Access
 import Evidence
+import Glibc
 import Posix
 import StrictJSON
 
@@ -35,7 +36,10 @@ package struct BrokerHome: Sendable {
     }
 
     /// Refuses to go on with files that others could read or change.
-    func check() throws(SystemError) {
+    ///
+    /// - Throws: ``HomeError/notInitialised(_:)`` where there is no broker's key, or a `SystemError`.
+    func check() throws {
+        guard access(key, F_OK) == 0 || errno != ENOENT else { throw HomeError.notInitialised(path) }
         for file in [path, recordings, key, founding] { try PrivateFile.check(file) }
     }
 

@@ -22,6 +22,7 @@ package enum BrokerProgram {
     /// Serves until SIGTERM or SIGINT.
     package static func serve(_ home: BrokerHome, listen: String?, interference: RelayInterference? = nil, forgery: RollForgery? = nil) throws {
         try Signals.block([.terminate, .interrupt])
+        try home.check()
         let lock = try FileLock(home.lockPath)
         let server = try BrokerServer(home, listening: try listen.map { try Endpoint($0) }, interference: interference, forgery: forgery)
         let signals = try SignalDescriptor([.terminate, .interrupt])

@@ -12,6 +12,7 @@ package enum ClientError: Explainable, Equatable {
     case rosterKeyDamaged(String)
     case fileDamaged(String, what: String)
     case keyLocked(String)
+    case noPassphrase
     case wrongPassphrase(String)
     case passphraseTooShort
     case passphrasesDiffer
@@ -27,7 +28,8 @@ package enum ClientError: Explainable, Equatable {
     case nothingLive
     case needsConfirmation
     case notConfirmed
-    case noCoveringGrant(node: String, capability: String, hint: String)
+    /// - Parameter use: what it is needed for: "for `shell` on node `db-1`".
+    case noCoveringGrant(_ use: String, hint: String)
     case requestEnded(String, state: String)
     case grantNotUsable(String, state: String)
     case grantElsewhere(String, use: String)
@@ -51,6 +53,7 @@ package enum ClientError: Explainable, Equatable {
         case .rosterKeyDamaged: "client.roster-key-damaged"
         case .fileDamaged: "client.file-damaged"
         case .keyLocked: "key.locked"
+        case .noPassphrase: "key.not-given"
         case .wrongPassphrase: "key.wrong-passphrase"
         case .passphraseTooShort: "key.passphrase-too-short"
         case .passphrasesDiffer: "key.passphrases-differ"
@@ -92,6 +95,7 @@ package enum ClientError: Explainable, Equatable {
         case .keyDamaged(let path): "The device key \(path) is not 64 hexadecimal digits."
         case .fileDamaged(let path, let what): "The file \(path) is damaged: \(what)"
         case .keyLocked(let path): "The device key \(path) is under a passphrase, and nobody gave it."
+        case .noPassphrase: "No passphrase was given; nothing was changed."
         case .wrongPassphrase(let path): "None of these is the passphrase of the device key \(path)."
         case .passphraseTooShort: "A passphrase has at least 8 bytes."
         case .passphrasesDiffer: "The two passphrases are not the same; nothing was changed."
@@ -108,7 +112,7 @@ package enum ClientError: Explainable, Equatable {
         case .nothingLive: "You have no grant that could be given back."
         case .needsConfirmation: "This needs your yes, and there is no terminal to ask you on."
         case .notConfirmed: "Nothing was done: the answer was not yes."
-        case .noCoveringGrant(let node, let capability, _): "You have no grant for `\(capability)` on node `\(node)`."
+        case .noCoveringGrant(let use, _): "You have no grant \(use)."
         case .requestEnded(let id, let state): "Request \(id) was not approved: it is \(DisplayText.escaped(state))."
         case .grantNotUsable(let id, let state): "Grant \(id) cannot be used: it is \(state)."
         case .grantElsewhere(let id, let use): "Grant \(id) does not cover \(use)."
@@ -145,10 +149,12 @@ package enum ClientError: Explainable, Equatable {
         case .notFound: "`stint requests --all`, `stint grants` and `stint sessions` list what there is."
         case .ambiguous: "Name one of them."
         case .nothingLive: "`stint grants` lists yours."
-        case .needsConfirmation: "Look at it with `stint show`, then add --yes."
+        case .needsConfirmation: "Look at what is shown above, and add --yes if it may be."
+        case .noPassphrase: "It is typed at a terminal: stint key passphrase"
         case .notConfirmed, .nodeGaveUp, .connectionClosed: nil
-        case .noCoveringGrant(_, _, let hint): hint
-        case .requestEnded(let id, _), .grantNotUsable(let id, _), .grantElsewhere(let id, _): "`stint show \(id)` tells what happened."
+        case .noCoveringGrant(_, let hint): hint
+        case .requestEnded(let id, _), .grantNotUsable(let id, _): "`stint show \(id)` tells what happened."
+        case .grantElsewhere(let id, _): "`stint show \(id)` tells what it covers."
         case .waitedTooLong: "`stint nodes` tells whether it is connected."
         case .noHold: "`stint hold list` shows those that are."
         case .evidenceFails: "Get the file again from where it was written. Where --root was given, compare it with what `stint whoami` shows."

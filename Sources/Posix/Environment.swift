@@ -65,6 +65,10 @@ package enum StandardStream: Int32, Sendable {
         try check("dup2") { dup2(null.number, rawValue) }
     }
 
+    /// Throws away what was typed at the terminal and not read: it was no answer to a question that comes now. Elsewhere
+    /// it does nothing.
+    package func discardTypedAhead() { _ = tcflush(rawValue, TCIFLUSH) }
+
     /// Writes text.
     ///
     /// - Throws: `system.epipe` when the reader is gone, such as `| head`.

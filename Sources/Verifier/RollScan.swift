@@ -12,6 +12,8 @@ struct RollScan {
     private(set) var count: Int64 = 0
     private var personOfKey: [String: String] = [:]
     private var nodeOfKey: [String: String] = [:]
+    /// By name, with the built-in tag of that name.
+    private var tagsOfNode: [String: [String: String]] = [:]
     private var invitations: [String: SignedRow] = [:]
     /// By version, the names of the entitlements whose policy agrees by itself.
     private var automatic: [Int64: Set<String>] = [:]
@@ -41,6 +43,16 @@ struct RollScan {
 
     func person(withKey key: String) -> String? { personOfKey[key] }
     func node(withKey key: String) -> String? { nodeOfKey[key] }
+
+    /// Whether a node that ever joined is one of those that a signed selector means.
+    func isMeant(_ node: String, by selector: String) -> Bool {
+        guard let tags = tagsOfNode[node] else { return false }
+        return selector == "*" || selector.split(separator: ",").allSatisfy { condition in
+            let sides = condition.split(separator: "=", maxSplits: 1)
+            guard sides.count == 2, let value = tags[String(sides[0])] else { return false }
+            return sides[1].split(separator: "|").contains { $0 == value }
+        }
+    }
 
     func isAutomatic(_ entitlement: String, charter: Int64, isExtension: Bool) -> Bool {
         (isExtension ? automaticExtensions : automatic)[charter]?.contains(entitlement) ?? false
@@ -113,7 +125,13 @@ struct RollScan {
                 let secret = invitation.text("secret"), personOfKey[key] == nil, nodeOfKey[key] == nil
             else { return false }
             let name = invitation.text("name")
-            if invitation.text("kind") == "node" { nodeOfKey[key] = name } else { personOfKey[key] = name }
+            if invitation.text("kind") == "node" {
+                nodeOfKey[key] = name
+                let tags = (invitation.object("tags")?.asObject?.members ?? []).map { ($0.key, $0.value.asString ?? "") }
+                tagsOfNode[name ?? ""] = Dictionary(tags + [("name", name ?? "")], uniquingKeysWith: { $1 })
+            } else {
+                personOfKey[key] = name
+            }
             return keys.contains(secret) && keys.contains(key)
         case "disabling": return keys.contains { personOfKey[$0] == entry.text("by") }
         case "publication": return keys.contains { personOfKey[$0] == entry.text("by") }

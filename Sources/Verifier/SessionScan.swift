@@ -49,7 +49,9 @@ struct SessionScan {
     private mutating func checkUnder(_ grant: WorkflowFacts.Grant, _ opening: SignedRow, _ row: DatabaseRow, _ place: String) {
         findings.expect(opening.text("activation") == grant.activation?.digest, place, "it was opened under another activation")
         findings.expect(opening.text("person") == grant.holder, place, "it was opened by another than the holder")
-        findings.expect(grant.nodes?.contains(opening.text("node") ?? "") ?? true, place, "nobody agreed to its node")
+        let node = opening.text("node") ?? ""
+        let isMeant = grant.nodes.map { $0.contains(node) } ?? roll.isMeant(node, by: grant.selector)
+        findings.expect(isMeant, place, "nobody agreed to its node")
         findings.expect(opening.text("runAs") == grant.runAs, place, "nobody agreed to the user it ran as")
         findings.expect(grant.capabilities.contains(opening.text("capability") ?? ""), place, "nobody agreed to its capability")
         let at = row.integer("opened_at") ?? 0

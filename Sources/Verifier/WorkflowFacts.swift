@@ -27,8 +27,9 @@ final class WorkflowFacts {
         let holder: String
         let notBefore: Int64
         let notAfter: Int64
-        /// `nil`: the policy approved it, and nobody has looked at a list.
+        /// What all votes named; nil where nobody voted: then the nodes are those that the requester's selector means.
         let nodes: Set<String>?
+        let selector: String
         let runAs: String
         let capabilities: [String]
     }
@@ -96,7 +97,8 @@ final class WorkflowFacts {
         return Grant(
             activation: SignedRow(row, "activation", "activation_signatures", at: "", &unused), state: row.text("state") ?? "",
             holder: request.person, notBefore: row.integer("not_before") ?? 0, notAfter: row.integer("not_after") ?? 0,
-            nodes: request.nodes, runAs: request.statement.text("runAs") ?? "",
+            nodes: request.nodes, selector: request.statement.text("selector") ?? "",
+            runAs: request.statement.text("runAs") ?? "",
             capabilities: request.statement.texts("capabilities"))
     }
 }

@@ -18,7 +18,7 @@ import Transport
         let rows: [(any Error, Int32)] = [
             (Refusal.durationMalformed("x"), 2), (TokenError.notAToken, 2), (ClientError.needsConfirmation, 2),
             (Refusal.noEntitlement(name), 3), (Refusal.voterIsRequester(id), 3), (Refusal.reasonTooShort(1, minimum: 2), 3),
-            (ClientError.noCoveringGrant(node: "n", capability: "shell", hint: ""), 3),
+            (ClientError.noCoveringGrant("for `shell` on node `n`", hint: ""), 3),
             (ClientError.requestEnded("r-7k2p9x", state: "denied"), 3),
             (Refusal.noNodeMatches(.everything), 4), (ClientError.notFound("x"), 4), (ClientError.nothingLive, 4),
             (Refusal.requestResolved(id, .denied), 5), (Refusal.alreadyVoted(id), 5),

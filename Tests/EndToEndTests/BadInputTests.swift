@@ -35,7 +35,7 @@ struct BadInputTests {
         Row("request --on db-1 --for 99999999999999999999h --reason a_good_enough_reason", 2, "duration.malformed", "9999"),
         Row("request --on db-1 --for 5m --reason ____________", 3, "reason.too-short", "empty"),
         Row("request --on db-1 --for 5m --reason short", 3, "reason.too-short", "5 characters"),
-        Row("request --on db-1 --for 5m --reason tab\tand_more_words", 3, "reason.control-character", "U+9"),
+        Row("request --on db-1 --for 5m --reason tab\tand_more_words", 3, "reason.control-character", "U+0009"),
         Row("request --on db-1 --for 5m --reason a_good_enough_reason --as Root!", 2, "", "Root!"),
         Row("request --on db-1 --for 5m --reason a_good_enough_reason --entitlement other", 3, "policy.", "other"),
         Row("request --on db-1 --for 5m --reason a_good_enough_reason --capabilities fly", 2, "capability.unknown", "`fly`"),

@@ -89,7 +89,7 @@ struct KeyTests {
         let before = try String(contentsOfFile: home + "/device.key", encoding: .utf8)
         for (first, second, code) in [
             ("seven c", nil, "key.passphrase-too-short"), ("correct horse", "correct hors", "key.passphrases-differ"),
-            ("correct horse", "\u{3}", "key.locked"),
+            ("correct horse", "\u{3}", "key.not-given"),
         ] as [(String, String?, String)] {
             let program = try terminal(home, "key", "passphrase")
             try await program.expect("New passphrase: ")

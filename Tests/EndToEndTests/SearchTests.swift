@@ -34,7 +34,7 @@ struct SearchTests {
             #expect(try await search(here, as: "lead", "needle", "--person", "lead").isEmpty)
             #expect(try await search(here, as: "lead", "needle", "--since", "1h", "--node", "db-1", "--person", "oncall").count == 1)
             let table = try await here.stint(as: "lead", "search", "needle")
-            #expect(table.errors.contains("stint replay \(session) --at 0s"), "\(table.errors)")
+            #expect(table.errors.contains("stint replay \(session) --from 0s"), "\(table.errors)")
             for hostile in ["*", "\"", "NEAR(", "text:x AND ("] {
                 let refused = try await here.stint(as: "lead", "search", hostile)
                 #expect(refused.status != 0 && !refused.errors.lowercased().contains("fts5"), "\(refused.errors)")

@@ -23,7 +23,7 @@ import Verifier
         let (story, _, head) = try story()
         let verification = try Verification(database: story.path, head: head)
         #expect(verification.findings.isEmpty, "\(verification.findings)")
-        #expect(verification.sessions == 1 && verification.rollEntries == 11 && verification.ledgerEntries > 20)
+        #expect(verification.sessions == 2 && verification.rollEntries == 11 && verification.ledgerEntries > 20)
     }
 
     @Test func `every tampering is found, and its place is named`() throws {

@@ -112,6 +112,8 @@ package struct NodeJoin {
     private func nextEntries() throws -> [SignedText] {
         let query = [("after", String(roll.number)), ("invitation", invitation.hex)].map { (name: $0.0, value: $0.1) }
         let response = try client.send(HTTPRequest(path: Route.roll, query: query))
+        // The broker knows nobody by this key and this invitation.
+        if response.status == 401 { throw AgentError.invitationNotAccepted }
         guard response.status == 200 else { throw BrokerAnswer.problem(in: response) }
         let value = try JSONValue(parsing: response.body, limits: JSONLimits(bytes: 2 * Limits.controlMessage))
         guard let items = value["entries"]?.asArray, items.count <= Limits.rollBatch else {

@@ -115,9 +115,7 @@ final class SessionHub: Sendable {
 
     private func open(_ opening: Signed<OpeningStatement>, from device: PublicKey, for socket: LoopWebSocket) {
         let node = opening.value.node
-        guard core.agents.isConnected(node) else {
-            return Self.refuse(socket, opening.id, refusalForAbsent(node, opening, device))
-        }
+        if let error = refusal(of: node, to: device) { return Self.refuse(socket, opening.id, error) }
         core.write { [core] workflow in
             try core.clock.checkNotMovedBack()
             try core.checkQuota()
@@ -130,12 +128,14 @@ final class SessionHub: Sendable {
         }
     }
 
-    /// Somebody who may not know of a node is not told that it is away.
-    private func refusalForAbsent(_ node: NodeName, _ opening: Signed<OpeningStatement>, _ device: PublicKey) -> any Error {
+    /// Why no session can be opened there now. Somebody who may not know of a node is told neither that it is away nor that
+    /// it is here: the answer is that of a node that there is not (P7).
+    private func refusal(of node: NodeName, to device: PublicKey) -> (any Error)? {
         let roll = core.roll.current
         guard let person = roll.person(withDevice: device), let known = roll.directory.nodes[node], known.isEnabled,
             Visibility(person: person, directory: roll.directory).sees(known)
         else { return BrokerError.notFound(kind: "node", node.text) }
+        if core.agents.isConnected(node) { return nil }
         return core.agents.doubt(of: node).map { BrokerError.nodeDistrusts(node, because: $0) } ?? .nodeNotConnected(node)
     }
 

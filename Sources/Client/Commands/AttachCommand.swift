@@ -12,7 +12,7 @@ struct AttachCommand: Command {
 
             A client that merely lost its connection attaches again by itself.
             """,
-        parameters: [.positional("session", value: "SESSION", completes: .sessions, help: "The session.")],
+        parameters: [.positional("session", value: "SESSION", completes: .sessions, help: "The session, as `stint sessions` lists it.")],
         exitStatuses: [
             .init(255, "Stint itself ended the session, or failed in it. Otherwise the remote status, 128 + N for signal N.")
         ],

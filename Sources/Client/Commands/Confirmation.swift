@@ -3,7 +3,7 @@
 import CommandLineKit
 import Posix
 
-/// A yes that only a person can give.
+/// A yes that only a person can give, to a question that the person has seen.
 enum Confirmation {
     /// - Throws: ``ClientError/needsConfirmation`` where there is nobody to ask, ``ClientError/notConfirmed`` for anything
     ///   but `y` or `yes`.
@@ -19,6 +19,8 @@ enum Confirmation {
     /// - Throws: ``ClientError/needsConfirmation`` where there is nobody to ask.
     static func line(_ prompt: String, in console: Console) throws -> [UInt8] {
         guard isPossible else { throw ClientError.needsConfirmation }
+        // SECURITY: what was typed before the question is not its answer.
+        StandardStream.input.discardTypedAhead()
         console.errors(prompt)
         var line: [UInt8] = []
         while line.count < 64, line.last != UInt8(ascii: "\n") {

@@ -47,7 +47,7 @@ struct DisablePersonCommand: Command {
 struct DisableNodeCommand: Command {
     static let declaration = CommandDeclaration(
         name: "node", group: Groups.enrolling, summary: "Take a node away",
-        parameters: [.positional("name", value: "NAME", completes: .nodes, help: "The node."), Disabling.reason])
+        parameters: [.positional("name", value: "NAME", completes: .nodes, help: "The node, as `stint nodes` lists it."), Disabling.reason])
 
     private let disabling: Disabling
     private let name: NodeName

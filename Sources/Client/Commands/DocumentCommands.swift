@@ -12,7 +12,7 @@ struct RunCommand: Command {
             without a shell. `stint documents` lists those there are and what they take.
             """,
         parameters: [
-            .positional("node", value: "NODE", completes: .nodes, help: "The node."),
+            .positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it."),
             .positional("document", value: "DOCUMENT", help: "The command document."),
             .positional("values", value: "NAME=VALUE", .any, help: "A value for each parameter that has none."),
             .runAs, .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,

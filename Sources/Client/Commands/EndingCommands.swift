@@ -29,7 +29,7 @@ private struct Ending {
 struct WithdrawCommand: Command {
     static let declaration = CommandDeclaration(
         name: "withdraw", group: Groups.asking, summary: "Take a request of yours back",
-        parameters: [.requestID("The request."), Ending.reason])
+        parameters: [.requestID("The request, as `stint requests` lists it."), Ending.reason])
 
     private let ending: Ending
     private let id: RequestID
@@ -100,7 +100,7 @@ struct RevokeCommand: Command {
 struct EndCommand: Command {
     static let declaration = CommandDeclaration(
         name: "end", group: Groups.deciding, summary: "End one session and leave its grant",
-        parameters: [.positional("id", value: "SESSION", completes: .sessions, help: "The session."), Ending.reason])
+        parameters: [.positional("id", value: "SESSION", completes: .sessions, help: "The session, as `stint sessions` lists it."), Ending.reason])
 
     private let ending: Ending
     private let id: SessionID

@@ -36,9 +36,9 @@ struct KeyPassphraseCommand: Command {
         if removes {
             try home.storePlain(seed)
         } else {
-            guard let first = try Passphrase.ask("New passphrase: ") else { throw ClientError.keyLocked(home.keyPath) }
+            guard let first = try Passphrase.ask("New passphrase: ") else { throw ClientError.noPassphrase }
             guard first.count >= Passphrase.minimum else { throw ClientError.passphraseTooShort }
-            guard let second = try Passphrase.ask("Once more: ") else { throw ClientError.keyLocked(home.keyPath) }
+            guard let second = try Passphrase.ask("Once more: ") else { throw ClientError.noPassphrase }
             guard Passphrase.areEqual(first, second) else { throw ClientError.passphrasesDiffer }
             try home.store(seed, under: first)
         }

@@ -129,7 +129,7 @@ struct NodesCommand: Command {
 struct NodeCommand: Command {
     static let declaration = CommandDeclaration(
         name: "node", group: Groups.looking, summary: "Show a node and what it says of itself",
-        parameters: [.positional("node", value: "NODE", completes: .nodes, help: "The node.")])
+        parameters: [.positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it.")])
 
     private let setting: CommandSetting
     private let node: NodeName

@@ -116,7 +116,7 @@ struct PolicyTestCommand: Command {
                 ])
             })
         setting.show(rows, in: console) {
-            wrong.map { "wrong: \(shown($0.name)): expected \(shown($0.expected)), found \(shown($0.found)). \(shown($0.detail))\n" }.joined()
+            wrong.map { "wrong: \(shown($0.name)): expected \(shown($0.expected)), found \(shown($0.found)).\($0.detail.isEmpty ? "" : " ")\(shown($0.detail))\n" }.joined()
                 + "\(verdicts.count - wrong.count) of \(verdicts.count) cases are decided as they say.\n"
         }
         return wrong.isEmpty ? 0 : 3
@@ -195,7 +195,7 @@ struct PolicyApplyCommand: Command {
         let words = PolicyCheckCommand.words(review, isAlone: false)
             + CharterText.words(PolicyDifference(from: charter.policy, to: review.policy))
         if review.findings.contains(where: \.isError) {
-            console.errors(words)
+            console.errors(words + "Nothing was signed: mend the errors first.\n")
             return 3
         }
         return try changing.apply(charter.administrators, text, over: charter, by: administrator, words: words, in: console)

@@ -8,7 +8,7 @@ import StrictJSON
 struct PreferencesShowCommand: Command {
     static let declaration = CommandDeclaration(
         name: "show", group: Groups.policy, summary: "Show how sessions on a node are set up",
-        parameters: [.positional("node", value: "NODE", completes: .nodes, help: "The node.")])
+        parameters: [.positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it.")])
 
     private let setting: CommandSetting
     private let node: NodeName

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// SECURITY: a recording is another's output: unless asked otherwise, only what draws reaches the terminal of who looks.
+// SECURITY: a recording is another's output: `--raw` alone writes it as it is.
 
 import Access
 import CommandLineKit
-import Glibc
 import Posix
 import Protocol
 import Terminal
@@ -12,31 +11,39 @@ import Transport
 struct ReplayCommand: Command {
     static let declaration = CommandDeclaration(
         name: "replay", group: Groups.working, summary: "Play the recording of a session",
-        discussion: "Pauses of more than two seconds are shortened to two. The output is made safe for your terminal.",
+        discussion: """
+            The output is made safe for your terminal. On a terminal, space pauses, the left and right arrows jump ten seconds, \
+            + and - change the speed, / looks for a text and n for the next, . shows the next step, ? explains, q ends.
+            """,
         parameters: [
-            .positional("id", value: "SESSION", completes: .sessions, help: "The session."),
-            .option("at", value: "OFFSET", help: "Begin there, as 1m30s; what was shown before is drawn at once."),
-            .option("speed", value: "N", help: "Play N times as fast: 1 if left out, 0 for at once."),
+            .positional("id", value: "SESSION", completes: .sessions, help: "The session, as `stint sessions` lists it."),
+            .option("from", value: "OFFSET", help: "Begin there, as 1m30s; what was shown before is drawn at once."),
+            .option("speed", value: "N", help: "Play N times as fast, as 0.5 or 4: 1 if left out, 0 for at once."),
+            .option("idle-limit", value: "DURATION", help: "Shorten longer pauses to this: 2s if left out."),
             .flag("raw", help: "Write the recording itself, as an asciicast file, and play nothing."),
         ],
         examples: [
             .init("stint replay s-7k2p9x --speed 4", "Look at it in a quarter of the time."),
-            .init("stint replay s-7k2p9x --at 12m", "Look at what `stint search` found."),
+            .init("stint replay s-7k2p9x --from 12m", "Look at what `stint search` found."),
+            .init("stint replay s-7k2p9x --raw >incident.cast", "Keep it, for `asciinema play incident.cast`."),
         ])
 
     private let setting: CommandSetting
     private let id: SessionID
     private let start: Duration
-    private let speed: Int64
+    private let speed: Int
+    private let longestPause: Duration
     private let isRaw: Bool
 
     init(_ values: ParsedValues) throws(UsageError) {
         setting = CommandSetting(values)
         id = try values.requiredParsed("id") { text throws(Refusal) in try SessionID(text) }
-        let start = try values.parsed("at") { text throws(Refusal) in try DurationText.parse(text) }
+        let start = try values.parsed("from") { text throws(Refusal) in try DurationText.parse(text) }
         self.start = start ?? .zero
-        let speed = try values.integer("speed", in: 0...1000)
-        self.speed = speed ?? 1
+        let speed = try values.value("speed", expecting: "a number from 0.1 to 1000, or 0 for at once", SpeedText.parse)
+        self.speed = speed ?? 100
+        let pause = try values.parsed("idle-limit") { text throws(Refusal) in try DurationText.parse(text) }
+        longestPause = pause ?? .seconds(2)
         isRaw = values.flag("raw") || setting.json
     }
 
@@ -46,8 +53,27 @@ struct ReplayCommand: Command {
             try Transfer.writeAll(StandardStream.output.rawValue, bytes)
             return 0
         }
-        try Player(speed: speed, start: start).play(bytes)
+        let recording = try Recording(bytes, longestPause: longestPause)
+        var player = Player(recording, of: id.description, speed: max(speed, Playback.speeds.lowerBound))
+        if speed == 0 {
+            try player.draw()
+        } else if StandardStream.input.isTerminal, StandardStream.output.isTerminal {
+            compare(recording.size, console)
+            return try player.runInteractively(from: start)
+        } else {
+            try player.run(from: start)
+        }
         return 0
+    }
+
+    /// A picture that was drawn for a larger terminal breaks its lines elsewhere.
+    private func compare(_ size: WindowSize?, _ console: Console) {
+        // Without a size there is nothing to compare with.
+        guard let size, let ours = try? WindowSize(of: StandardStream.output.rawValue),
+            ours.columns < size.columns || ours.rows < size.rows
+        else { return }
+        console.errors(
+            "That terminal had \(size.columns)x\(size.rows), yours has \(ours.columns)x\(ours.rows): make it larger to see it as it was.\n")
     }
 }
 
@@ -65,43 +91,5 @@ extension Operator {
         }
         guard !bytes.isEmpty else { throw ClientError.noRecording(id.description) }
         return bytes
-    }
-}
-
-/// Plays a recording to the standard output.
-private struct Player {
-    private static let longestPause: Duration = .seconds(2)
-
-    let speed: Int64
-    let start: Duration
-
-    func play(_ recording: [UInt8]) throws {
-        var reader = AsciicastReader()
-        var sanitiser = OutputSanitiser()
-        var last: Duration = .zero
-        defer {
-            // The screen is put back as far as that is possible; a closed output needs nothing.
-            if StandardStream.output.isTerminal { try? write(sanitiser.resetSequence) }
-        }
-        for piece in stride(from: 0, to: recording.count, by: 64 * 1024) {
-            let items = try reader.feed(Array(recording[piece..<min(piece + 64 * 1024, recording.count)]))
-            for case .event(let event) in items {
-                guard case .output(let bytes) = event.kind else { continue }
-                if event.time > start { pause(event.time - max(last, start)) }
-                last = event.time
-                try write(sanitiser.feed(bytes))
-            }
-        }
-    }
-
-    private func pause(_ time: Duration) {
-        guard speed > 0, time > .zero else { return }
-        let length = min(time / Int(speed), Self.longestPause).components
-        var rest = timespec(tv_sec: Int(length.seconds), tv_nsec: Int(length.attoseconds / 1_000_000_000))
-        nanosleep(&rest, nil)
-    }
-
-    private func write(_ bytes: [UInt8]) throws(SystemError) {
-        try Transfer.writeAll(StandardStream.output.rawValue, bytes)
     }
 }

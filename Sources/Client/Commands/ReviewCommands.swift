@@ -80,7 +80,9 @@ struct ReviewCommand: Command {
         let waiting = try Answer(try reviewer.broker.get(Route.reviews, [("scope", "to-do")])).items()
         guard waiting.count == 1, let only = waiting.first else {
             throw UsageError(
-                code: "usage.missing", message: "\(waiting.count) reviews wait for you, so name the one.", hint: "`stint reviews` lists them.")
+                code: "usage.missing",
+                message: waiting.isEmpty ? "No review waits for you." : "\(waiting.count) reviews wait for you: name the one you mean.",
+                hint: waiting.isEmpty ? "`stint reviews --all` lists those that were judged." : "`stint reviews` lists them.")
         }
         return try RequestID(try only.text("id"))
     }

@@ -44,7 +44,7 @@ struct SearchCommand: Command {
         let rows = try Answer(try setting.signIn().broker.get(Route.search, query)).items()
         setting.show(rows, Self.table(rows), nothing: "Nothing was found in what you may replay.", in: console)
         if !setting.json, let first = rows.first, let session = first.optionalText("session") {
-            console.errors("Look at it with: stint replay \(shown(session)) --at \(Self.offset(first))\n")
+            console.errors("Look at it with: stint replay \(shown(session)) --from \(Self.offset(first))\n")
         }
         return rows.isEmpty ? 1 : 0
     }
@@ -62,7 +62,7 @@ struct SearchCommand: Command {
         return table
     }
 
-    /// As `stint replay --at` takes it.
+    /// As `stint replay --from` takes it.
     private static func offset(_ row: Answer) -> String {
         DurationText.format(.milliseconds(row.optionalInteger("atMilliseconds") ?? 0))
     }

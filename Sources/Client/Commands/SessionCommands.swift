@@ -19,7 +19,7 @@ struct ShellCommand: Command {
             (`~+ 30m the index is half built`), ~? explains.
             """,
         parameters: [
-            .positional("node", value: "NODE", completes: .nodes, help: "The node."), .runAs, SessionUse.grantOption,
+            .positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it."), .runAs, SessionUse.grantOption,
             .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,
         ],
         exitStatuses: SessionUse.exitStatuses,
@@ -45,7 +45,7 @@ struct ExecCommand: Command {
             command's own, and its exit status is ours.
             """,
         parameters: [
-            .positional("node", value: "NODE", completes: .nodes, help: "The node."), .runAs, SessionUse.grantOption,
+            .positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it."), .runAs, SessionUse.grantOption,
             .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,
             .flag("terminal", "t", help: "Give the command a terminal, for programs that need one."),
             .rest("command", value: "CMD", help: "The command and its arguments."),
@@ -176,14 +176,18 @@ struct SessionUse {
         guard user.directory.nodes[use.node]?.isEnabled == true else {
             throw Refusal.noNodeMatches(try Selector(use.node.text))
         }
-        if let grantID { return .grant(try user.grant(grantID)) }
+        if let grantID {
+            let named = try user.grant(grantID)
+            guard named.answer.optionalText("holder") == user.identity.person.text else { throw Refusal.notTheHolder(grantID) }
+            return .grant(named)
+        }
         let runAs = use.runAs.map { " --as \($0)" } ?? ""
         let again = "stint \(work.verb) \(use.node)\(work.subject)\(runAs)"
         return try GrantQuest(
             user: user, console: console, need: AccessNeed(use, duration: duration),
             selector: try Selector(use.node.text), reason: reason, again: shown(again + work.rest),
             ask: .noCoveringGrant(
-                node: use.node.text, capability: use.capability.rawValue,
+                "for `\(use.capability.rawValue)` on node `\(use.node)`",
                 hint: "Ask for one: \(again) --reason WHY --for 30m\(work.rest)")
         ).run()
     }

@@ -54,7 +54,9 @@ struct SessionReport {
         let isPlain = ending.reason == .exited && session.plan.terminal == nil && ending.left == 0
         if !isPlain {
             _ = say(EndingWords.sentence(session.id, ending))
-            if session.plan.terminal != nil, let next = next(after: ending.reason) { _ = say(next) }
+            if session.plan.terminal != nil, let next = next(after: ending.reason) {
+                for line in next.split(separator: "\n") { _ = say(String(line)) }
+            }
         }
         return EndingWords.status(of: ending)
     }

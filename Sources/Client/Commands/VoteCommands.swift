@@ -93,7 +93,7 @@ struct ApproveCommand: Command {
 struct DenyCommand: Command {
     static let declaration = CommandDeclaration(
         name: "deny", group: Groups.deciding, summary: "Deny a request",
-        parameters: [.requestID("The request."), .note],
+        parameters: [.requestID("The request, as `stint requests` lists it."), .note],
         examples: [.init("stint deny r-7k2p9x --note 'not during the freeze'", "Say no, and why.")])
 
     private let setting: CommandSetting

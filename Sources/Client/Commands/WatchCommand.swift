@@ -17,7 +17,7 @@ struct WatchCommand: Command {
             policy says who may look on and whether the operator is told. A connection that is too slow misses bytes and says \
             so; the session never waits.
             """,
-        parameters: [.positional("id", value: "SESSION", completes: .sessions, help: "The session.")],
+        parameters: [.positional("id", value: "SESSION", completes: .sessions, help: "The session, as `stint sessions` lists it.")],
         exitStatuses: [.init(3, "The policy does not let you."), .init(5, "It is not live.")],
         examples: [.init("stint watch s-7k2p9x", "Look over somebody's shoulder.")])
 

@@ -54,12 +54,14 @@ struct WithCommand: Command {
         _ = try user.me()
         let nodes = user.directory.nodes(matching: selector).filter(\.isEnabled).map(\.name)
         guard !nodes.isEmpty else { throw Refusal.noNodeMatches(selector) }
+        let again = "stint with --on '\(selector)'"
         let quest = GrantQuest(
             user: user, console: console,
             need: AccessNeed(nodes: Set(nodes), capabilities: [], runAs: runAs, duration: duration), selector: selector,
-            reason: reason, again: shown("stint with --on '\(selector)' -- \(CommandText.shown(command) ?? "CMD")"),
+            reason: reason, again: shown("\(again) -- \(CommandText.shown(command) ?? "CMD")"),
             ask: .noCoveringGrant(
-                node: selector.description, capability: "with", hint: "Ask for one: add --reason WHY --for 30m"))
+                "that covers all of `\(selector)`",
+                hint: "Ask for one: \(again) --reason WHY --for 30m -- \(CommandText.shown(command) ?? "CMD")"))
         switch try quest.run() {
         case .stopped(let status): return status
         case .grant(let grant):

@@ -40,8 +40,8 @@ package enum EndingWords {
         case .revoked, .personDisabled, .released, .refused, .tampered: return nil
         case .exited, .maximumDuration, .idle, .ended, .clientClosed, .leaseLost, .recorderFailed, .failed, .unconfirmed:
             guard let grant, now < until else { return nil }
-            return "Grant \(grant) is yours \(TimeText.brief(until, now: now)). Go on: stint shell \(node)   "
-                + "Give it back: stint done \(grant)"
+            return "Grant \(grant) is yours \(TimeText.brief(until, now: now)).\n"
+                + "Go on: stint shell \(node)   Give it back: stint done \(grant)"
         }
     }
 

@@ -28,8 +28,9 @@ package enum Failures {
         ]),
         // What you typed.
         (2, [
-            "capability.unknown", "client.needs-confirmation", "client.nobody-to-pick", "duration.malformed", "id.malformed", "name.malformed",
-            "principal.malformed", "selector.malformed", "tag.malformed", "time.malformed", "token.damaged", "token.malformed",
+            "capability.unknown", "client.needs-confirmation", "client.nobody-to-pick", "duration.malformed", "id.malformed",
+            "key.not-given", "name.malformed", "principal.malformed", "search.", "selector.malformed", "tag.malformed",
+            "time.malformed", "token.damaged", "token.malformed",
             "token.wrong-kind", "transport.bad-endpoint",
         ]),
         (127, ["command.not-found"]),
@@ -37,7 +38,7 @@ package enum Failures {
         (5, [
             "charter.administrator-already", "charter.consent-expired", "charter.consent-stale", "charter.outdated",
             "client.already-joined", "extension.grant-not-active", "extension.lease-changed", "extension.pending", "founding.",
-            "grant.activation-deadline-passed", "grant.already-active", "grant.over", "grant.too-early", "invitation.",
+            "grant.activation-deadline-passed", "grant.already-active", "grant.over", "grant.too-early", "hold.exists", "invitation.",
             "proposal.expired", "proposal.over", "proposal.stale", "request.already-resolved", "request.deadline-passed",
             "review.already-judged", "roster.forked", "roster.not-later", "roster.published-already", "roster.replayed",
             "roll.founded-already", "roll.key-taken", "roll.last-administrator", "roll.name-taken", "session.not-open",
@@ -45,12 +46,12 @@ package enum Failures {
         ]),
         // Not there, or not for you to see.
         (4, [
-            "client.not-found", "grant.not-found", "node.unknown", "person.unknown", "recording.not-found",
+            "client.not-found", "grant.not-found", "hold.not-found", "node.unknown", "person.unknown", "recording.not-found",
             "proposal.not-found", "request.not-found", "roll.unknown-subject", "selector.no-node", "session.not-found",
         ]),
         // Not reachable.
         (6, [
-            "broker.overloaded", "node.not-connected", "node.silent", "recording.no-room", "session.timed-out", "storage.",
+            "broker.overloaded", "node.not-connected", "node.silent", "recording.no-room", "session.node-away", "session.timed-out", "storage.",
             "transport.closed", "transport.name-not-found", "transport.timed-out", "transport.truncated",
             "transport.unreachable",
         ]),
@@ -58,8 +59,8 @@ package enum Failures {
         (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "node.distrusts-broker", "policy.invalid", "roll.", "session.recorder-failed"]),
         // Refused.
         (3, [
-            "charter.", "document.", "duration.", "end.", "extension.", "grant.", "person.", "policy.", "proposal.", "reason.", "request.",
-            "review.", "roster.", "schedule.", "vote.", "watch.",
+            "charter.", "document.", "duration.", "end.", "extension.", "field.", "grant.", "person.", "policy.", "proposal.", "reason.",
+            "request.", "review.", "roster.", "schedule.", "vote.", "watch.",
         ]),
     ]
 

@@ -34,7 +34,7 @@ package enum WaitingText {
     package static func stopped(_ request: Answer, again: String, now: Timestamp) -> String {
         let id = shown(request.optionalText("id") ?? "?")
         let until = request.time("decideBefore").map { ", until \(TimeText.local($0)) (\(TimeText.relative($0, now: now)))" } ?? ""
-        return "Request \(id) stays\(until). Go on waiting: \(again)   Take it back: stint withdraw \(id)\n"
+        return "Request \(id) stays\(until).\nGo on waiting: \(again)   Take it back: stint withdraw \(id)\n"
     }
 
     /// How a request that was not approved ended: `denied by lead: “not during the freeze”`.
