@@ -50,7 +50,8 @@ package struct Lifecycle {
             case 44...56: (act, outcome) = activate()
             case 57...60: (act, outcome) = endGrant()
             case 61...62: (act, outcome) = review()
-            case 63...79: (act, outcome) = open()
+            case 63...69: (act, outcome) = extend()
+            case 70...79: (act, outcome) = open()
             case 80...95: (act, outcome) = moveSession()
             default:
                 act = facts.change(&random)
@@ -62,7 +63,7 @@ package struct Lifecycle {
         return .object(act)
     }
 
-    private static let refused: JSONObject = ["ok": false]
+    static let refused: JSONObject = ["ok": false]
 
     // MARK: Requests
 
@@ -116,7 +117,7 @@ package struct Lifecycle {
         }
     }
 
-    private mutating func anyRequest() -> Int { random.chance(60) ? requests.count - 1 : Int(random.between(0, Int64(requests.count) - 1)) }
+    mutating func anyRequest() -> Int { random.chance(60) ? requests.count - 1 : Int(random.between(0, Int64(requests.count) - 1)) }
 
     private mutating func vote() -> (JSONObject, JSONObject) {
         let index = anyRequest()
@@ -133,9 +134,18 @@ package struct Lifecycle {
         ]
         do {
             let vote = Vote(person: person, verdict: verdict, note: "", at: Self.time(now))
-            let effect = try requests[index].apply(.vote(vote), in: facts.directory, at: Self.time(now))
-            var outcome: JSONObject = ["ok": true, "state": .string(requests[index].state.rawValue)]
-            if case .ready(let grant) = effect { outcome["grant"] = try makeGrant(grant, index) }
+            try checkGrantLives(terms)
+            var request = requests[index]
+            let effect = try request.apply(.vote(vote), in: facts.directory, at: Self.time(now))
+            var outcome: JSONObject = ["ok": true, "state": .string(request.state.rawValue)]
+            if case .ready(let grant) = effect {
+                if terms.extends == nil {
+                    outcome["grant"] = try makeGrant(grant, index)
+                } else {
+                    outcome["notAfter"] = try prolong(grant, by: terms)
+                }
+            }
+            requests[index] = request
             return (act, outcome)
         } catch {
             return (act, Self.refused)
@@ -239,7 +249,7 @@ package struct Lifecycle {
     // MARK: Sessions
 
     private mutating func open() -> (JSONObject, JSONObject) {
-        let index = anyRequest()
+        let index = oftenGrant { $0.lease > 1 } ?? anyRequest()
         let terms = requests[index].terms
         let person = random.chance(90) ? terms.person : random.pick(facts.people)
         let owner = random.chance(90) ? person : random.pick(facts.people)
@@ -257,11 +267,12 @@ package struct Lifecycle {
         let opening = Opening(person: person, device: device, node: node, capability: capability, runAs: user, at: Self.time(at))
         do {
             let lease = try opening.lease(
-                under: terms, votes: requests[index].votes, activation: activation, in: facts.directory, at: Self.time(now))
+                under: terms, votes: requests[index].votes, activation: activation, extensions: agreedExtensions(of: terms.id),
+                in: facts.directory, at: Self.time(now))
             let number = UInt8(truncatingIfNeeded: sessions.count)
             sessions.append(Session(id: SessionID(digest: [1, 0, number, 0]), grant: lease.grant))
             return (act, [
-                "ok": true, "notAfter": Self.seconds(lease.notAfter), "lease": .integer(lease.renewWithin.wholeSeconds),
+                "ok": true, "notAfter": Self.seconds(lease.notAfter), "version": .integer(lease.version), "lease": .integer(lease.renewWithin.wholeSeconds),
                 "idle": .integer(lease.idleLimit.wholeSeconds), "maximum": .integer(lease.sessionMaximum.wholeSeconds),
                 "withoutBroker": .string(lease.withoutBroker.rawValue),
             ])

@@ -53,9 +53,23 @@ struct LifecycleFacts {
                 pendingFor: .seconds(random.between(60, 600)), activateWithin: .seconds(random.between(60, 600)),
                 lease: .seconds(random.between(30, 90)), withoutBroker: random.chance(50) ? .lease : .untilDeadline)
             if random.chance(75) { rule.breakGlass = breakGlass(&random) }
+            rule.extending = extending(&random)
             rules.append(rule)
         }
         return Charter(version: version, administrators: [people[0]], policy: Policy(entitlements: rules))
+    }
+
+    private func extending(_ random: inout SeededGenerator) -> ExtensionRule {
+        var rule = ExtensionRule()
+        rule.count = Int(random.between(0, 3))
+        if random.chance(50) { rule.longest = .seconds(random.between(30, 500)) }
+        if random.chance(70) { rule.total = .seconds(random.between(60, 1500)) }
+        switch random.between(1, 4) {
+        case 1: rule.approval = .automatic
+        case 2: rule.approval = .seats([Seat(count: 1, of: somePrincipals(&random))])
+        default: break
+        }
+        return rule
     }
 
     private func breakGlass(_ random: inout SeededGenerator) -> BreakGlass {
@@ -110,18 +124,33 @@ struct LifecycleFacts {
     }
 
     private func json(_ rule: Entitlement) -> JSONValue {
-        let seats = rule.seats.map { seat in
-            JSONValue.object(["count": .integer(Int64(seat.count)), "of": .array(seat.of.map { .string($0.description) })])
-        }
-        return .object([
+        .object([
             "name": .string(rule.name.text), "requesters": .array(rule.requesters.map { .string($0.description) }),
             "nodes": .string(rule.nodes.description), "capabilities": .array(rule.capabilities.sorted().map { .string($0.rawValue) }),
-            "runAs": .array(rule.runAs.map { .string($0.description) }), "seats": .array(seats),
+            "runAs": .array(rule.runAs.map { .string($0.description) }), "seats": json(rule.seats),
             "maximumDuration": .integer(rule.maximumDuration.wholeSeconds), "sessionMaximum": .integer(rule.sessionMaximum.wholeSeconds),
             "idleLimit": .integer(rule.idleLimit.wholeSeconds), "minimumReasonLength": .integer(Int64(rule.minimumReasonLength)),
             "denyThreshold": .integer(Int64(rule.denyThreshold)), "pendingFor": .integer(rule.pendingFor.wholeSeconds),
             "activateWithin": .integer(rule.activateWithin.wholeSeconds), "lease": .integer(rule.lease.wholeSeconds),
             "withoutBroker": .string(rule.withoutBroker.rawValue), "breakGlass": rule.breakGlass.map(json) ?? .null,
+            "extension": json(rule.extending),
+        ])
+    }
+
+    private func json(_ seats: [Seat]) -> JSONValue {
+        .array(seats.map { seat in .object(["count": .integer(Int64(seat.count)), "of": .array(seat.of.map { .string($0.description) })]) })
+    }
+
+    private func json(_ rule: ExtensionRule) -> JSONValue {
+        let approval: JSONValue =
+            switch rule.approval {
+            case .sameSeats: "sameSeats"
+            case .automatic: "automatic"
+            case .seats(let seats): json(seats)
+            }
+        return .object([
+            "count": .integer(Int64(rule.count)), "longest": rule.longest.map { .integer($0.wholeSeconds) } ?? .null,
+            "total": rule.total.map { .integer($0.wholeSeconds) } ?? .null, "approval": approval,
         ])
     }
 

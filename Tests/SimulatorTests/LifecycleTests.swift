@@ -14,7 +14,7 @@ import Testing
         let lines = (0..<Self.sequences).map { Lifecycle.line(seed: $0) }.joined(separator: "\n") + "\n"
         guard let (status, text) = try replay(lines) else { return print("Not compared: python3 is missing.") }
         #expect(status == 0, "\(text)")
-        for verb in ["ask", "vote", "withdraw", "lapse", "look", "activate", "grant", "open", "session", "change"] {
+        for verb in ["ask", "vote", "withdraw", "lapse", "look", "activate", "grant", "open", "session", "change", "extend"] {
             #expect(text.contains("\"\(verb)\":"), "no sequence got as far as \(verb)")
         }
         print(text)

@@ -70,6 +70,30 @@ def broken(rule):
     return {**rule, **changes, "maximumDuration": min(rule["maximumDuration"], glass["maximumDuration"])}
 
 
+def extended(rule):
+    """What an extension is judged by: its seats and lengths in place of those of a request."""
+    demand(rule)
+    ext = rule["extension"]
+    first = lambda value, other: other if value is None else value
+    return {
+        **rule, "maximumDuration": first(ext["longest"], rule["maximumDuration"]), "total": first(ext["total"], rule["maximumDuration"]),
+        "seats": ext["approval"] if isinstance(ext["approval"], list) else rule["seats"], "automatic": ext["approval"] == "automatic",
+    }
+
+
+def longest_extension(rules, granted):
+    named = [granted if rule["extension"]["longest"] is None else rule["extension"]["longest"] for rule in rules]
+    return min(named + [rule["maximumDuration"] for rule in rules] + [DAY])
+
+
+def latest_end(rules, start):
+    return start + min([rule["total"] for rule in rules] + [DAY])
+
+
+def later_end(rules, not_after, duration, start, granted):
+    return max(not_after, min(not_after + min(duration, longest_extension(rules, granted)), latest_end(rules, start)))
+
+
 def reviewers(rule):
     named = rule["breakGlass"]["reviewers"]
     return named if named is not None else [principal for seat in rule["seats"] for principal in seat["of"]]
@@ -106,7 +130,10 @@ class World:
         charters = self.facts["charters"]
         rules = [self.entitlement(charter, request["entitlement"]) for charter in (charters[request["charter"]], charters[-1])]
         demand(all(rules))
-        if request["breakGlass"]:
+        if request.get("extends") is not None:
+            demand(not request["breakGlass"] and request["lease"] - 1 <= min(rule["extension"]["count"] for rule in rules))
+            rules = [extended(rule) for rule in rules]
+        elif request["breakGlass"]:
             rules = [broken(rule) for rule in rules]
         person = self.person(request["person"])
         demand(person and person["enabled"])
@@ -174,7 +201,7 @@ class World:
         self.requests.append(request)
         self.grants[number] = {
             "state": "ready", "holder": request["person"], "granted": terms["duration"], "reason": "",
-            "activateBefore": terms["activateBefore"], "approvedAt": approved_at, "notAfter": None,
+            "activateBefore": terms["activateBefore"], "approvedAt": approved_at, "notAfter": None, "lease": 1,
         }
         self.reviews[number] = {
             "state": "due", "dueBefore": step["now"] + min(rule["breakGlass"]["reviewWithin"] for rule in rules),
@@ -205,7 +232,7 @@ class World:
     def judge(self, request, votes):
         """`denied`, `pending`, or the terms of the grant."""
         rules = self.rules(request)
-        if request["breakGlass"]:
+        if request["breakGlass"] or not votes and all(rule.get("automatic") for rule in rules):
             return self.terms(request, rules, [])
         votes = [vote for vote in votes if self.may_vote(vote["person"], request, rules)]
         denials = {vote["person"] for vote in votes if not vote["approves"]}
@@ -232,6 +259,8 @@ class World:
     def do_vote(self, step):
         request = self.requests[step["request"]]
         demand(request["state"] == "pending" and step["now"] < request["decideBefore"])
+        if request.get("extends") is not None:
+            self.demand_life(request["extends"], step["now"])
         rules = self.rules(request)
         demand(self.may_vote(step["person"], request, rules))
         demand(all(vote["person"] != step["person"] for vote in request["votes"]))
@@ -239,6 +268,11 @@ class World:
             demand(1 <= step["duration"] <= request["duration"])
             demand(step["nodes"] and set(step["nodes"]) <= self.nodes_asked(request, rules))
         outcome = self.judge(request, request["votes"] + [step])
+        if isinstance(outcome, dict) and request.get("extends") is not None:
+            not_after = self.prolong(request, rules, outcome, step["now"])
+            request["votes"].append(step)
+            request["state"] = "approved"
+            return {"ok": True, "state": "approved", "notAfter": not_after}
         request["votes"].append(step)
         if outcome == "pending":
             return {"ok": True, "state": "pending"}
@@ -249,9 +283,48 @@ class World:
         approved_at = outcome.pop("approvedAt")
         self.grants[step["request"]] = {
             "state": "ready", "holder": request["person"], "granted": outcome["duration"], "reason": "",
-            "activateBefore": outcome["activateBefore"], "approvedAt": approved_at, "notAfter": None,
+            "activateBefore": outcome["activateBefore"], "approvedAt": approved_at, "notAfter": None, "lease": 1,
         }
         return {"ok": True, "state": "approved", "grant": outcome}
+
+    # More time
+
+    def demand_life(self, number, now):
+        grant = self.grants.get(number)
+        demand(grant and grant["state"] == "active" and now < grant["notAfter"])
+        return grant
+
+    def prolong(self, request, rules, agreed, now):
+        grant = self.demand_life(request["extends"], now)
+        demand(agreed["approvedAt"] < grant["notAfter"] and request["lease"] == grant["lease"] + 1)
+        end = later_end(rules, grant["notAfter"], agreed["duration"], grant["activation"]["at"], grant["granted"])
+        demand(end > grant["notAfter"])
+        grant["notAfter"], grant["lease"] = end, request["lease"]
+        return end
+
+    def do_extend(self, step):
+        first, now = self.requests[step["request"]], step["now"]
+        demand(first.get("extends") is None)
+        grant = self.demand_life(step["request"], now)
+        demand(all(other.get("extends") != step["request"] or other["state"] != "pending" for other in self.requests))
+        request = {
+            **first, "duration": step["duration"], "reason": step["reason"], "at": now, "state": "pending", "votes": [],
+            "extends": step["request"], "lease": step["lease"],
+        }
+        rules = self.rules(request)
+        demand(step["lease"] == grant["lease"] + 1)
+        left = min(longest_extension(rules, grant["granted"]), latest_end(rules, grant["activation"]["at"]) - grant["notAfter"])
+        demand(left >= 1 and step["duration"] <= left)
+        request["decideBefore"] = min(now + min(rule["pendingFor"] for rule in rules), grant["notAfter"])
+        if all(rule["automatic"] for rule in rules):
+            end = self.prolong(request, rules, self.judge(request, []), now)
+            request["state"] = "approved"
+            self.requests.append(request)
+            return {"ok": True, "state": "approved", "notAfter": end}
+        voters = [(name, person) for name, person in self.facts["people"].items() if self.may_vote(name, request, rules)]
+        demand(all(can_fill(rule["seats"], voters) for rule in rules))
+        self.requests.append(request)
+        return {"ok": True, "state": "pending"}
 
     def resolve(self, step, condition, state):
         request = self.requests[step["request"]]
@@ -321,11 +394,18 @@ class World:
         demand(terms["approvedAt"] - FRESHNESS <= activation["at"] < terms["activateBefore"])
         demand(abs(now - step["at"]) <= FRESHNESS and activation["at"] <= now + FRESHNESS)
         not_after = activation["at"] + terms["duration"]
+        agreed = [r for r in self.requests if r.get("extends") == step["request"] and r["state"] == "approved"]
+        for version, extension in enumerate(sorted(agreed, key=lambda r: r["lease"]), 2):
+            demand(extension["lease"] == version)
+            more = self.judge(extension, extension["votes"])
+            demand(isinstance(more, dict) and more["approvedAt"] < not_after)
+            if step["node"] in more["nodes"]:
+                not_after = later_end(self.rules(extension), not_after, more["duration"], activation["at"], terms["duration"])
         demand(now < not_after)
         self.sessions.append({"state": "opening", "reason": ""})
         least = lambda key: min(rule[key] for rule in rules)
         return {
-            "ok": True, "notAfter": not_after, "lease": least("lease"), "idle": least("idleLimit"), "maximum": least("sessionMaximum"),
+            "ok": True, "notAfter": not_after, "version": len(agreed) + 1, "lease": least("lease"), "idle": least("idleLimit"), "maximum": least("sessionMaximum"),
             "withoutBroker": "lease" if any(rule["withoutBroker"] == "lease" for rule in rules) else "untilDeadline",
         }
 
