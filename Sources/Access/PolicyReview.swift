@@ -26,16 +26,15 @@ package struct PolicyReview: Sendable {
             throw PolicyError(message: error.message, hint: error.hint)
         }
         for index in policy.entitlements.indices { look(at: policy.entitlements[index], "entitlements[\(index)]", directory) }
+        lookForIdleRules()
         guard let directory else { return }
+        lookForIdleRules(in: directory)
         lookAtAdministrators(directory)
         for (index, roster) in policy.rosters.enumerated() {
             guard case .turns(let turns) = roster.source else { continue }
             for (place, name) in turns.people.enumerated() where directory.people[name]?.isEnabled != true {
                 warn("rosters[\(index)].people[\(place)]", "there is no person `\(name)`, so nobody is on call in that week")
             }
-        }
-        for (index, rule) in policy.forbid.enumerated() where rule.nodes.variables.isEmpty {
-            if directory.nodes(matching: rule.nodes).isEmpty { warn("forbid[\(index)].nodes", "no node matches `\(rule.nodes)`") }
         }
     }
 
@@ -100,7 +99,9 @@ package struct PolicyReview: Sendable {
         let selectors = rule.nodes.variables.isEmpty ? [rule.nodes] : requesters.map { rule.nodes.resolved(for: $0) }
         let nodes = directory.nodes.values.filter { node in node.isEnabled && selectors.contains { $0.matches(node) } }
         if nodes.isEmpty {
-            warn(path + ".nodes", "no node matches `\(rule.nodes)`\(rule.nodes.variables.isEmpty ? "" : " for any requester")")
+            warn(
+                path + ".nodes", "no node matches `\(rule.nodes)`\(rule.nodes.variables.isEmpty ? "" : " for any requester")",
+                hint: Self.hint(for: rule.nodes, directory))
             return
         }
         let without = requesters.filter { rule.users(for: $0).isEmpty }
@@ -110,7 +111,9 @@ package struct PolicyReview: Sendable {
         guard without.count < requesters.count else { return }
         let isAllForbidden = nodes.allSatisfy { node in
             requesters.allSatisfy { person in
-                rule.users(for: person).allSatisfy { policy.prohibition(of: rule.capabilities, as: $0, by: person, on: node) != nil }
+                rule.users(for: person).allSatisfy { user in
+                    rule.capabilities.allSatisfy { policy.prohibition(of: [$0], as: user, by: person, on: node) != nil }
+                }
             }
         }
         if isAllForbidden { warn(path + ".nodes", "`forbid` takes everything away that `\(rule.name)` gives") }
@@ -146,12 +149,12 @@ package struct PolicyReview: Sendable {
     }
 
     /// A roster that statements fill may mean everybody.
-    private func means(_ person: Person, by principal: Principal) -> Bool {
+    func means(_ person: Person, by principal: Principal) -> Bool {
         if case .roster(let name) = principal, case .statements? = policy.roster(name)?.source { return true }
         return policy.mayMean(person, by: principal)
     }
 
-    private mutating func warn(_ path: String, _ reason: String, hint: String? = nil) {
+    mutating func warn(_ path: String, _ reason: String, hint: String? = nil) {
         add(path, reason, hint: hint, isError: false)
     }
 

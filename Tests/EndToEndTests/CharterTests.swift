@@ -37,6 +37,8 @@ struct CharterTests {
             let shown = try await here.stint(as: "lead", "policy", "show", "--proposal", id).checked().text
             #expect(shown.contains("maximumDuration: 4h → 5m") && shown.contains("shorter nights"), "\(shown)")
 
+            #expect(try await here.stint(as: "lead", "requests").errors.contains("1 proposed charter waits for your consent (\(id))"))
+            #expect(try await !here.stint(as: "admin", "requests").errors.contains("proposed"))
             try await Self.expect(here, 3, "proposal.own", as: "admin", "policy", "agree", id, "--yes")
             try await Self.expect(here, 3, "person.not-an-administrator", as: "oncall", "policy", "agree", id, "--yes")
             try await Self.expect(here, 3, "person.not-an-administrator", as: "oncall", "policy", "proposals")

@@ -23,8 +23,9 @@ final class BrokerStory {
     var path: String { directory.path + "/stint.db" }
     let connection: Storage.Connection
     let broker: TestKey
-    private let admin: TestKey
-    private let roster: TestKey
+    let admin: TestKey
+    let roster: TestKey
+    private(set) var oncall: TestKey
     private(set) var roll = Roll()
     private let founding: Founding
     static let policy = """
@@ -40,6 +41,7 @@ final class BrokerStory {
         connection = try Storage.Connection(path: directory.path + "/stint.db")
         try Schema.migrator.migrate(connection)
         (broker, admin, roster) = (try TestKey(), try TestKey(), try TestKey())
+        oncall = admin
         let token = try TestKey()
         founding = Founding(
             key: token.signing.publicKey, notAfter: Self.start + .seconds(900), broker: broker.signing.publicKey, address: "x:1")
@@ -57,7 +59,7 @@ final class BrokerStory {
     /// Does all of it.
     func tell() throws {
         let node = try enrol(.node(try NodeName("node-1"), try Tags([("env", "test")])))
-        let oncall = try enrol(.person(try PersonName("oncall"), groups: [try GroupName("oncall")], attributes: [:]))
+        oncall = try enrol(.person(try PersonName("oncall"), groups: [try GroupName("oncall")], attributes: [:]))
         let lead = try enrol(.person(try PersonName("lead"), groups: [try GroupName("approvers")], attributes: [:]))
         let worked = try ask("the database is slow", oncall)
         try vote(.approve(nodes: [try NodeName("node-1")], duration: .seconds(600)), on: worked, lead)

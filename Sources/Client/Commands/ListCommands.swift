@@ -49,7 +49,19 @@ struct RequestsCommand: Command {
             }
         }
         setting.show(rows, Lists.requests(rows, now: .now()), nothing: "There is no such request.", in: console)
-        if !setting.json, !isWatching { try tellOfReviews(reader, in: console) }
+        guard !setting.json, !isWatching else { return }
+        try tellOfReviews(reader, in: console)
+        try tellOfProposals(reader, in: console)
+    }
+
+    /// Another administrator is told here that a charter waits for a second consent.
+    private func tellOfProposals(_ reader: Operator, in console: Console) throws {
+        let me = reader.identity.person
+        guard reader.directory.isAdministrator(me), (reader.directory.charter?.policy.administratorsToAgree ?? 1) > 1 else { return }
+        let waiting = try Answer(try reader.broker.get(Route.proposals)).items().filter { $0.optionalText("by") != me.text }
+        guard !waiting.isEmpty else { return }
+        let ids = waiting.compactMap { $0.optionalText("id") }.joined(separator: ", ")
+        console.errors("\(waiting.count) proposed \(waiting.count == 1 ? "charter waits" : "charters wait") for your consent (\(shown(ids))): `stint policy proposals`.\n")
     }
 
     /// Whoever skipped somebody's consent is told of here, until a review says what of it.
