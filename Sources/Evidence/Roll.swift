@@ -158,7 +158,6 @@ package struct Roll: Sendable {
         for consent in next.consents {
             let value = consent.value
             try check(consent, over: next.content)
-            guard value.version == next.version else { throw .refused(.charter(.consentStale(value.person, version: value.version))) }
             guard next.at < value.notAfter, (now ?? next.at) < value.notAfter else {
                 throw .refused(.charter(.consentExpired(value.person, value.notAfter)))
             }

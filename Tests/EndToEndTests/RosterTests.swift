@@ -33,6 +33,7 @@ struct RosterTests {
             #expect(duty.onCall == "oncall" && duty.version == 1)
             _ = try await here.grant(for: "5m")
             #expect(try await here.exec("true").status == 0)
+            try await here.verifyEvidence()
 
             // The next statement names somebody else; what was granted goes on, and what is asked now is refused.
             try await here.publish(try here.shifts("stranger"))
@@ -147,6 +148,15 @@ extension Installation {
     fileprivate func publish(_ shifts: String) async throws {
         try await stint(as: "lead", "roster", "publish", await signed(shifts)).checked()
         try await stint(as: "admin", "roster").checked()  // which brings the signer's roll forward
+    }
+
+    /// Whoever has the root alone finds by the evidence that the grant was right, roster and all.
+    fileprivate func verifyEvidence() async throws {
+        struct Status: Decodable { let root: String }
+        let status: Status = try await stint(as: "oncall", "status", "--json").decoded()
+        let grant = try #require(try await grants().first { $0.state == "active" })
+        try await stint(as: "oncall", "evidence", grant.id, "--output", directory + "/evidence").checked()
+        try await run(Programs.stint, ["verify", directory + "/evidence", "--root", status.root]).checked()
     }
 
     fileprivate func duty() async throws -> RosterTests.Duty {
