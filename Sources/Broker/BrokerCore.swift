@@ -21,6 +21,7 @@ final class BrokerCore: Sendable {
     let key: SigningKey
     let heads: LedgerHeads
     let recordings: RecordingKeeper
+    let disk: DiskQueue
     let indexer: SearchIndexer
     let searchReaders: ReaderPool
     let settings: BrokerSettings
@@ -46,6 +47,7 @@ final class BrokerCore: Sendable {
         self.key = key
         heads = LedgerHeads(key, roll, clock)
         recordings = try RecordingKeeper(home)
+        disk = try DiskQueue()
         indexer = try SearchIndexer(home, readers)
         settings = try BrokerSettings.read(home)
         searchReaders = try ReaderPool(path: home.searchIndex, count: 1)

@@ -63,6 +63,7 @@ package final class BrokerServer: Sendable {
         sweeper.stop()
         retention.stop()
         core.recordings.stop()
+        core.disk.stop()
         core.indexer.stop()
         core.searchReaders.stop()
         core.readers.stop()

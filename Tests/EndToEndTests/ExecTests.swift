@@ -50,7 +50,7 @@ struct ExecTests {
         let here = try Installation.here
         let grant = try await here.grant()
         // Bytes that are not text take more room in the recording than one answer of the broker holds.
-        try await here.exec("head", "-c", "3000000", "/dev/urandom").checked()
+        try await here.exec("head", "-c", "4000000", "/dev/urandom").checked()
         let session = try await here.receipted(grant)
         let raw = try await here.stint(as: "lead", "replay", session.id, "--raw").checked()
         #expect(raw.output.count > 4 * 1024 * 1024)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SECURITY: what the program wrote is kept until the client has consumed it and the recording holds it; nothing is
-// dropped in between, and no more than the window is kept (P4).
+// dropped in between, and what is kept is bounded (P4).
 
 import Posix
 import Protocol
@@ -10,12 +10,14 @@ import Protocol
 ///     0 ........ kept from ........ position ........ end
 ///       let go              sent             to send        offsets of bytes, over the whole session
 ///
-/// A new connection sets `position` back. When the window is full nothing more is read: the program waits.
+/// A new connection sets `position` back. When the window is full nothing more is read: the program waits. The disk of the
+/// broker is slower than the client mostly, so more is kept for the recording than may be on its way to the client.
 final class ProgramOutput {
     let kind: Frame.Kind
     let stream: Frame.Stream
     let descriptor: Int32
     private let window: Int
+    private let limit: Int
     private var ring: ByteRing
     /// Offset of the next byte to send over the present connection.
     private(set) var position: UInt64 = 0
@@ -28,7 +30,8 @@ final class ProgramOutput {
         self.stream = stream
         self.descriptor = descriptor
         self.window = window
-        ring = ByteRing(limit: window)
+        limit = 4 * window
+        ring = ByteRing(limit: limit)
     }
 
     /// Offset of the oldest byte that is kept.
@@ -36,7 +39,7 @@ final class ProgramOutput {
     /// Offset behind the last byte that the program wrote.
     var end: UInt64 { ring.start + UInt64(ring.count) }
     /// How many bytes may be read before the client and the recorder have taken more.
-    var room: Int { window - ring.count }
+    var room: Int { min(window - Int(clamping: end - acknowledged), limit - ring.count) }
     var hasUnsent: Bool { position < end }
 
     /// The client has consumed everything before `offset`. False when that cannot be.

@@ -18,7 +18,12 @@ import Terminal
 final class Recorder {
     private enum Source: Int { case output = 0, errorOutput, input }
 
-    private let file: AppendFile
+    private let file: SharedFile
+    /// Where the disk is waited for; `nil`: here. With whom to tell that there is news of it.
+    private let disk: (queue: DiskQueue, tell: @Sendable () -> Void)?
+    /// A seal that is written and may not be on disk yet, with what the recording holds up to it. The next one is written when
+    /// it is: what comes before a seal but one is on disk, whatever a power cut takes.
+    private var sealing: (offsets: OutputOffsets, request: DiskQueue.Request)?
     private var chain: RecordingChain
     private var writer: AsciicastWriter
     /// For the standard error alone: a character that is not whole belongs to one stream.
@@ -42,8 +47,12 @@ final class Recorder {
     private static let chunk: Int64 = 1024 * 1024
 
     /// Begins the recording of a session.
-    init(_ path: String, _ opening: OpeningStatement, _ id: SessionID, at now: Timestamp) throws {
-        file = try AppendFile(path)
+    init(
+        _ path: String, _ opening: OpeningStatement, _ id: SessionID, at now: Timestamp,
+        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil
+    ) throws {
+        file = SharedFile(try AppendFile(path))
+        self.disk = disk
         chain = try RecordingChain()
         isTerminal = opening.terminal != nil
         zero = .now
@@ -62,12 +71,17 @@ final class Recorder {
     }
 
     /// Goes on with the recording of a session that was interrupted. What is not whole at its end is cut off.
-    init(continuing path: String, _ opening: OpeningStatement, at now: Timestamp) throws {
+    init(
+        continuing path: String, _ opening: OpeningStatement, at now: Timestamp,
+        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil
+    ) throws {
+        self.disk = disk
         isTerminal = opening.terminal != nil
         let end = try RecordingEnd(of: path, isTerminal: isTerminal)
         guard let timestamp = end.timestamp else { throw BrokerError.recorderFailed("its beginning is damaged") }
-        file = try AppendFile(path)
-        if try file.size != end.size { try file.cut(to: end.size) }
+        let opened = try AppendFile(path)
+        if try opened.size != end.size { try opened.cut(to: end.size) }
+        file = SharedFile(opened)
         chain = try end.chain(of: path, upTo: end.size)
         let elapsed = max(end.time, .milliseconds(now.milliseconds - timestamp * 1000))
         zero = .now - elapsed
@@ -86,7 +100,7 @@ final class Recorder {
     @discardableResult
     func output(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> [UInt8] {
         let part = try recordable(bytes, at: offset, of: .output)
-        if !part.isEmpty { try append(writer.output(part, at: elapsed)) }
+        if !part.isEmpty { try append(isTerminal ? writer.output(part, at: elapsed) : writer.data(part, at: elapsed)) }
         return part
     }
 
@@ -94,7 +108,7 @@ final class Recorder {
     @discardableResult
     func errorOutput(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> [UInt8] {
         let part = try recordable(bytes, at: offset, of: .errorOutput)
-        if !part.isEmpty { try append(errorWriter.output(part, at: elapsed)) }
+        if !part.isEmpty { try append(errorWriter.data(part, at: elapsed)) }
         return part
     }
 
@@ -146,28 +160,49 @@ final class Recorder {
         [written.output, written.errorOutput, UInt64(streams[2].total - writer.carriedInput)]
     }
 
-    /// Ends a chunk, and puts it on disk with its seal. What comes behind a seal was written when the seal was on disk.
+    /// Ends a chunk, and puts it on disk with its seal.
     private func seal() throws {
+        if sealing != nil { try file.synchronise() }
+        try writeSeal()
+        try file.synchronise()
+        sealing = nil
+    }
+
+    private func writeSeal() throws {
         var seal = try chain.seal()
         seal.streams = positions
         try store(writer.seal(seal.text, at: elapsed))
-        try file.synchronise()
     }
 
-    /// Puts on disk what is not, if it is worth it.
+    /// Puts on disk what is not, if it is worth it. Where a queue waits for the disk, the answer comes with a later call.
     ///
-    /// - Parameter always: also where it is little.
-    /// - Returns: what the node need not keep for the recording any more; `nil` where nothing was done.
+    /// - Parameter always: also where it is little, and before this returns.
+    /// - Returns: what the node need not keep for the recording any more; `nil` where nothing is known to be done.
     func acknowledge(always: Bool) throws -> OutputOffsets? {
+        guard let disk, !always else {
+            guard always || isWorthASeal else { return nil }
+            try seal()
+            acknowledged = written
+            return acknowledged
+        }
+        var news: OutputOffsets?
+        if let sealing {
+            guard let result = sealing.request.result else { return nil }
+            try result.get()
+            (news, acknowledged, self.sealing) = (sealing.offsets, sealing.offsets, nil)
+        }
+        if isWorthASeal {
+            try writeSeal()
+            sealing = (written, disk.queue.synchronise(file, done: disk.tell))
+        }
+        return news
+    }
+
+    private var isWorthASeal: Bool {
         let written = written
         let step = UInt64((isTerminal ? Limits.terminalCredit : Limits.streamCredit) / 4)
-        guard
-            always || written.output - acknowledged.output >= step
-                || written.errorOutput - acknowledged.errorOutput >= step || chain.size - chain.start >= Self.chunk
-        else { return nil }
-        try seal()
-        acknowledged = written
-        return written
+        return written.output - acknowledged.output >= step || written.errorOutput - acknowledged.errorOutput >= step
+            || chain.size - chain.start >= Self.chunk
     }
 
     /// The session is interrupted: what is here goes to disk, and another recorder goes on later.

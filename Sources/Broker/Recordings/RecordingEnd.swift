@@ -8,8 +8,8 @@ import Terminal
 
 /// The end of a recording as a crash may have left it: up to where it is whole, and how much of each stream is in it.
 ///
-/// Only what follows the last seal that holds is read, and the chunk before it: what comes behind a seal was written when
-/// the seal was on disk.
+/// Only what follows the last seal that holds is read, and the chunk before it: a seal is written when the one before it is
+/// on disk.
 struct RecordingEnd: Equatable {
     /// The bytes of the file that count.
     private(set) var size: Int64 = 0

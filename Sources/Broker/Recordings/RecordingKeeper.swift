@@ -130,6 +130,7 @@ extension BrokerCore {
     /// Ends the recordings of sessions that are over, now and from now on.
     func keepRecordings() throws {
         for id in try readers.perform({ try $0.growingRecordings() }) { recordings.look(at: id) }
+        try disk.start()
         try recordings.start { [weak self] id in try self?.settleRecording(of: id) }
     }
 

@@ -126,7 +126,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
             let path = core.home.recording(of: id)
             switch beginning {
             case .accepted(let acceptance):
-                recorder = try Recorder(path, session.opening.value, id, at: core.clock.now)
+                recorder = try Recorder(path, session.opening.value, id, at: core.clock.now, disk: disk)
                 client?.enqueue(text: ControlMessage.accepted(acceptance.source).text)
                 // Before any frame of the client: the node starts the program when it hears that there is a recording.
                 supervisor?.enqueue(text: ControlMessage.recorded(id, OutputOffsets()).text)
@@ -137,8 +137,8 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
                 let isNew = access(path, F_OK) != 0
                 recorder =
                     isNew
-                    ? try Recorder(path, session.opening.value, id, at: core.clock.now)
-                    : try Recorder(continuing: path, session.opening.value, at: core.clock.now)
+                    ? try Recorder(path, session.opening.value, id, at: core.clock.now, disk: disk)
+                    : try Recorder(continuing: path, session.opening.value, at: core.clock.now, disk: disk)
                 welcome(session)
             case .abandoned: tellEnd(.clientClosed, "the client left")
             }
@@ -148,6 +148,9 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
             tellEnd(.recorderFailed, problem.message)
         }
     }
+
+    /// When the disk has done it, this thread looks.
+    private var disk: (queue: DiskQueue, tell: @Sendable () -> Void) { (core.disk, { [wake] in wake.signal() }) }
 
     /// The session is over and its recording whole, and not to be touched: the supervisor is back for a client that is to
     /// have the last bytes.
@@ -184,6 +187,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         keepAlive()
         if isClientReady { readClient() }
         if isSupervisorReady { readSupervisor() }
+        flush()
         acknowledge(always: false)
         dismissUnrecorded()
         flush()
