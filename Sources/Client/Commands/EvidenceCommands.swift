@@ -33,8 +33,10 @@ struct EvidenceCommand: Command {
 
     func run(in console: Console) throws -> Int32 {
         let user = try setting.signIn()
-        let evidence = try GrantEvidence(try user.broker.get("\(Route.grants)/\(id)/evidence"))
-        let finding = try evidence.verify(root: user.identity.root)
+        let (evidence, finding) = try ElapsedLine.show("Gathering the evidence") {
+            let evidence = try GrantEvidence(try user.broker.get("\(Route.grants)/\(id)/evidence"))
+            return (evidence, try evidence.verify(root: user.identity.root))
+        }
         guard finding.request == id.sibling() else {
             throw ClientError.wrongObject(asked: id.description, got: finding.request.description)
         }
