@@ -109,7 +109,7 @@ package enum ClientError: Explainable, Equatable {
         case .wrongObject(let asked, let got): "The broker answered with `\(got)` where `\(asked)` was asked for."
         case .notFound(let text): "There is no request, grant or session `\(text)` that you may see."
         case .ambiguous(let what, let choices): "\(what): \(choices.joined(separator: ", "))."
-        case .nothingLive: "You have no grant that could be given back."
+        case .nothingLive: "You have no grant that is ready or active."
         case .needsConfirmation: "This needs your yes, and there is no terminal to ask you on."
         case .notConfirmed: "Nothing was done: the answer was not yes."
         case .noCoveringGrant(let use, _): "You have no grant \(use)."

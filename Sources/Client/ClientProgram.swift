@@ -22,7 +22,7 @@ package enum ClientProgram {
         Program(
             name: "stint", summary: "Temporary elevated access, agreed to by a second person", version: version,
             date: "2026-11-21", discussion: discussion,
-            topics: Topics.all, nodes: nodes, globals: [.home, .json, .jsonLines], exitStatuses: Failures.statuses,
+            topics: Topics.all, manuals: PolicyManual.all, nodes: nodes, globals: [.home, .json, .jsonLines], exitStatuses: Failures.statuses,
             environment: [
                 .init("STINT_HOME", "The directory to use where --home is not given."),
                 .init("XDG_CONFIG_HOME", "The directory is `stint` in here; ~/.config if not set."),

@@ -30,7 +30,10 @@ enum Topics {
             At the start of a line, ~ and a key are for Stint and not for the program:
 
               ~.  close the session       ~t  tell the time left
-              ~~  type one ~              ~?  list them all
+              ~+  ask for more time       ~?  list them all
+              ~~  type one ~
+
+            After ~+ type how much longer and why, as `30m the index takes longer`. The shell goes on as it is.
 
             The window's title tells the time left. 10, 5 and 1 minutes before the end a line says so; while a full-screen \
             program has the window, the bell rings, the title says it, and the line follows when the program has left.

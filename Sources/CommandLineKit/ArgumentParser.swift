@@ -9,7 +9,8 @@ package enum Invocation: Sendable {
     case help(path: [String])
     case version
     case completion(Shell)
-    case manual
+    /// nil for the program itself; the name of a file's page.
+    case manual(String?)
     case candidates(kind: String, prefix: String, ParsedValues)
 }
 
@@ -255,7 +256,12 @@ struct ArgumentParser {
 
     private func invocation(of builtIn: BuiltIn) throws(UsageError) -> Invocation {
         switch builtIn {
-        case .manual: return .manual
+        case .manual:
+            let page = values.value("page")
+            guard page == nil || program.manuals.contains(where: { $0.name == page }) else {
+                throw .badValue(page ?? "", of: "PAGE", expected: "one of " + program.manuals.map(\.name).joined(separator: ", "))
+            }
+            return .manual(page)
         case .candidates:
             return .candidates(kind: values.required("kind"), prefix: values.value("prefix") ?? "", values)
         case .completion:

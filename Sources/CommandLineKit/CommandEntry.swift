@@ -102,7 +102,8 @@ enum BuiltIn: CaseIterable, Sendable {
         ])
 
     private static let manualDeclaration = CommandDeclaration(
-        name: "__manual", group: group, summary: "Write the manual page as mdoc")
+        name: "__manual", group: group, summary: "Write the manual page as mdoc",
+        parameters: [.positional("page", value: "PAGE", .optional, help: "The page of a file; the program's own if left out.")])
 
     private static let candidatesDeclaration = CommandDeclaration(
         name: "__complete", group: group, summary: "Write the words that can complete a value",

@@ -32,7 +32,9 @@ extension Program {
         case .help(let path): console.output(help.text(for: path))
         case .version: console.output("\(name) \(version)\n")
         case .completion(let shell): console.output(shell.script(for: self))
-        case .manual: console.output(ManualPage(program: self).text)
+        case .manual(let page):
+            let manual = manuals.first { $0.name == page }
+            console.output(manual?.text(date: date) ?? ManualPage(program: self).text)
         case .candidates(let kind, let prefix, let values): write(kind, prefix, values, to: console)
         }
         return 0

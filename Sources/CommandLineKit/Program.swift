@@ -54,6 +54,8 @@ package struct Program: Sendable {
     package let discussion: String
     /// What `help NAME` explains beside the commands.
     package let topics: [Topic]
+    /// Pages of configuration files, for `__manual NAME`.
+    package let manuals: [FileManual]
     package let nodes: [CommandNode]
     /// Accepted before and after the command's name. `--help` and `--version` come of themselves.
     package let globals: [Parameter]
@@ -70,7 +72,7 @@ package struct Program: Sendable {
 
     package init(
         name: String, summary: String, version: String, section: Int = 1, date: String, discussion: String = "",
-        topics: [Topic] = [],
+        topics: [Topic] = [], manuals: [FileManual] = [],
         nodes: [CommandNode], globals: [Parameter] = [.home, .json],
         exitStatuses: [CommandDeclaration.ExitStatus] = Program.usualExitStatuses,
         environment: [Mention] = [], files: [Mention] = [],
@@ -84,6 +86,7 @@ package struct Program: Sendable {
         self.date = date
         self.discussion = discussion
         self.topics = topics
+        self.manuals = manuals
         self.nodes = nodes
         self.globals = globals + [.help, .version]
         self.exitStatuses = exitStatuses

@@ -25,6 +25,15 @@ package enum DurableFile {
         }
     }
 
+    /// Opens a regular file to read it piece by piece.
+    ///
+    /// - Throws: `system.eloop` for a symbolic link, `system.not-a-file` for a directory, a pipe or a device.
+    package static func openToRead(_ path: String) throws(SystemError) -> OwnedDescriptor {
+        let file = try open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        guard try FileStatus(of: file, path).isRegular else { throw SystemError(.notRegularFile, in: "read", about: path) }
+        return file
+    }
+
     /// Reads a file of /proc or /sys, whose size the kernel does not tell.
     package static func readKernelFile(_ path: String, maximumBytes: Int) throws(SystemError) -> [UInt8] {
         try open(path, O_RDONLY).readToEnd(maximum: maximumBytes)

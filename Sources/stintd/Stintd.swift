@@ -15,7 +15,7 @@ enum Stintd {
 
     static let program = Program(
         name: "stintd", summary: "The broker of Stint: temporary elevated access that a second person agreed to",
-        version: BrokerProgram.version, section: 8, date: "2026-11-21",
+        version: BrokerProgram.version, section: 8, date: "2026-11-21", manuals: [settingsManual],
         nodes: [
             .command(InitCommand.self), .command(ServeCommand.self), .command(SweepCommand.self),
             .command(BackupCommand.self), .command(RestoreCommand.self), .command(CheckCommand.self),

@@ -2,6 +2,7 @@
 
 import Broker
 import CommandLineKit
+import Posix
 import Verifier
 
 private let group = "Looking after it"
@@ -25,7 +26,7 @@ struct BackupCommand: Command {
     }
 
     func run(in console: Console) throws -> Int32 {
-        let entries = try Upkeep.backUp(home, to: file)
+        let entries = try ElapsedLine.show("Copying the database") { try Upkeep.backUp(home, to: file) }
         console.output("\(file): \(entries) ledger entries\n")
         return 0
     }
@@ -55,7 +56,9 @@ struct RestoreCommand: Command {
     }
 
     func run(in console: Console) throws -> Int32 {
-        let (kept, entries) = try Upkeep.restore(home, from: file, allowsSettingBack: setsBack)
+        let (kept, entries) = try ElapsedLine.show("Verifying the backup") {
+            try Upkeep.restore(home, from: file, allowsSettingBack: setsBack)
+        }
         console.output("Restored \(entries) ledger entries. The database that was here is \(kept) now.\n")
         return 0
     }
@@ -85,7 +88,7 @@ struct CheckCommand: Command {
     }
 
     func run(in console: Console) throws -> Int32 {
-        let verification = try Upkeep.check(home, head: head)
+        let verification = try ElapsedLine.show("Checking everything") { try Upkeep.check(home, head: head) }
         for finding in verification.findings { console.output("\(finding)\n") }
         console.output(
             "\(verification.ledgerEntries) ledger entries, \(verification.rollEntries) roll entries, \(verification.sessions) sessions: "

@@ -46,6 +46,16 @@ import Transport
         stream.close()
     }
 
+    @Test func `an opening for a hidden node that is connected is answered as one for a node that there is not`() throws {
+        let story = try SessionStory()
+        let guest = try story.broker.enrol("guest", ["guests"])
+        let answers = try ["db-1", "db-9"].map { name in
+            let problem = try story.refusal(of: guest, "guest", on: name)
+            return "\(problem.status) \(problem.code) \(problem.message)".replacing(name, with: "NODE")
+        }
+        #expect(answers[0] == answers[1] && answers[0].contains("node.not-found"), "\(answers)")
+    }
+
     @Test func `a node that accepts and is gone leaves no client waiting`() throws {
         let story = try SessionStory()
         let client = try story.openAsClient()
@@ -113,6 +123,20 @@ private struct SessionStory {
         while true {
             if case .open = try channel.nextMessage() { return stream }
         }
+    }
+
+    /// Why somebody else may not open a session there, under this grant.
+    func refusal(of key: TestKey, _ person: String, on node: String) throws -> Problem {
+        let stream = try broker.client(key).upgrade(path: Route.open)
+        let wish = try OpeningStatement(
+            root: opening.value.root, activation: opening.value.activation, person: PersonName(person), node: NodeName(node),
+            capability: .shell, runAs: RunAsName(user: "root"), command: [], terminal: nil, language: "",
+            ephemeral: EphemeralKey().publicBytes, rollNumber: broker.roll().number, nonce: Evidence.Random.nonce(), at: TestBroker.now
+        ).signed(with: key.signing)
+        stream.enqueue(text: ControlMessage.opening(wish.source).text)
+        _ = try stream.flush()
+        guard case .refused(_, let problem) = try stream.nextMessage() else { throw TransportError.closed }
+        return problem
     }
 
     func acceptance() throws -> Signed<AcceptanceStatement> {

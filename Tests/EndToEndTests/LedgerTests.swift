@@ -82,6 +82,44 @@ struct LedgerTests {
             #expect(try await here.stint(as: "stranger", "evidence", grant, "--output", "-").status == 4)
         }
     }
+
+    @Test func `a recording is verified against the evidence, and no changed byte of it is`() async throws {
+        try await Installation.with { here in
+            let grant = try await here.grant()
+            try await here.exec("echo", "proof of the second kind").checked()
+            let session = try await here.receipted(grant).id
+            try await eventually("the end of the recording") {
+                try await here.stint(as: "lead", "show", session, "--json").checked().text.contains("\"whole\"")
+            }
+            let cast = try here.file("session.cast", try await here.stint(as: "lead", "replay", session, "--raw").checked().text)
+            let whole = try await evidence(of: grant, here)
+            let verified = try await verify(whole, cast, here)
+            #expect(verified.status == 0 && verified.text.contains("everything holds") && verified.text.contains("\(session), "))
+            #expect(verified.text.contains("whole, as it was signed"))
+
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: cast))
+            for _ in 0..<20 {
+                var changed = bytes
+                changed[Int.random(in: bytes.indices)] ^= 1 << UInt8.random(in: 0...7)
+                try changed.write(to: URL(fileURLWithPath: cast + ".changed"))
+                #expect(try await verify(whole, cast + ".changed", here).status == 1)
+            }
+            try bytes.dropLast(20).write(to: URL(fileURLWithPath: cast + ".short"))
+            let short = try await verify(whole, cast + ".short", here)
+            #expect(short.status == 1 && short.errors.contains("were signed for"))
+        }
+    }
+
+    private func evidence(of grant: String, _ here: Installation) async throws -> String {
+        let path = here.directory + "/\(UUID().uuidString).evidence"
+        try await here.stint(as: "lead", "evidence", grant, "--output", path).checked()
+        return path
+    }
+
+    /// By somebody who has joined; nobody asks the broker.
+    private func verify(_ evidence: String, _ recording: String, _ here: Installation) async throws -> Outcome {
+        try await here.stint(as: "lead", "verify", evidence, "--recording", recording)
+    }
 }
 
 extension Installation {

@@ -33,6 +33,20 @@ struct PickingTests {
         #expect(try await here.show(request: first.id).state == "pending")
     }
 
+    @Test func `what was typed before the question is no answer to it`() async throws {
+        try await denyAll()
+        let request = try await here.request()
+        let approve = try here.terminal(as: "lead", "approve", request.id)
+        approve.send("y\r")
+        try await approve.expect("Approve this? [y/N] ")
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(approve.process.isRunning)
+        #expect(try await here.show(request: request.id).votes.isEmpty)
+        approve.send("n\r")
+        try await approve.expect("client.not-confirmed")
+        #expect(try await approve.process.waitForEnd().status == 1)
+    }
+
     @Test func `a no, and a number that is not in the list, change nothing`() async throws {
         try await denyAll()
         let requests = [try await here.request(), try await here.request()]

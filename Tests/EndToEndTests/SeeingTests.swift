@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Glibc
 import Testing
 
 /// What is shown, for people and for programs, of what happens.
@@ -42,6 +43,24 @@ struct SeeingTests {
         #expect(list.transcript.contains("\u{1B}[H\u{1B}[J"))
         list.send("\u{3}")
         #expect(try await list.process.waitForEnd().status == 0)
+    }
+
+    @Test func `what takes longer than a second says so on a terminal, and nowhere else`() async throws {
+        let here = try here
+        let grant = try await here.grant()
+        let broker = try #require(ProcessTable.all().first { $0.commandLine.contains("serve\0--home\0\(here.brokerHome)") })
+        kill(broker.pid, SIGSTOP)
+        defer { kill(broker.pid, SIGCONT) }
+        let gathering = try here.terminal(as: "admin", "evidence", grant, "--output", "-")
+        try await gathering.expect("Gathering the evidence, 1 s…")
+        let output = here.directory + "/gathered"
+        let quiet = try here.background(
+            Programs.stint, ["evidence", grant, "--output", "-"], environment: ["STINT_HOME": here.home(of: "admin")], output: output)
+        try await gathering.expect("Gathering the evidence, 3 s…")
+        kill(broker.pid, SIGCONT)
+        #expect(try await gathering.process.waitForEnd().status == 0)
+        #expect(try await quiet.waitForEnd().status == 0)
+        #expect(try String(contentsOfFile: output + ".err", encoding: .utf8).isEmpty)
     }
 
     @Test func `JSON lines are one object a line, for lists, objects and errors`() async throws {

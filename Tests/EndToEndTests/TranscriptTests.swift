@@ -7,6 +7,7 @@ private enum TranscriptPolicy {
     static let rules = [
         "capabilities": #"["shell", "exec", "exec:tail-log"]"#,
         "breakGlass": #"{ perMonth: 2, maximumDuration: "30m", reviewers: ["group:security"] }"#,
+        "scheduledStart": #""7d""#, "extension": #"{ count: 2, maximum: "20m", total: "1h" }"#,
         "fields": #"[{ name: "impact", type: "yesNo", required: false }]"#,
     ]
     static let policy = """

@@ -33,8 +33,10 @@ struct EvidenceCommand: Command {
 
     func run(in console: Console) throws -> Int32 {
         let user = try setting.signIn()
-        let evidence = try GrantEvidence(try user.broker.get("\(Route.grants)/\(id)/evidence"))
-        let finding = try evidence.verify(root: user.identity.root)
+        let (evidence, finding) = try ElapsedLine.show("Gathering the evidence") {
+            let evidence = try GrantEvidence(try user.broker.get("\(Route.grants)/\(id)/evidence"))
+            return (evidence, try evidence.verify(root: user.identity.root))
+        }
         guard finding.request == id.sibling() else {
             throw ClientError.wrongObject(asked: id.description, got: finding.request.description)
         }
@@ -54,20 +56,30 @@ struct VerifyCommand: Command {
         discussion: """
             Needs the file and the installation's root only: the digest of the first entry of the roll, which `stint whoami` \
             shows as `installation` to everybody who has joined. Every signature and every hash is checked here.
+
+            With a recording, as `stint replay --raw` writes it, its bytes are held against the end that the broker signed for it. One \
+            whose end nobody signed is shown as truncated: nothing says what its last bytes were.
             """,
         parameters: [
             .positional("file", value: "FILE", completes: .files, help: "What `stint evidence` wrote."),
             .option("root", value: "DIGEST", help: "The root, 64 hexadecimal digits; the one of this client if left out."),
+            .option("recording", value: "FILE", completes: .files, help: "The recording of one of its sessions, to be verified as well."),
         ],
-        examples: [.init("stint verify INC-4242.evidence --root 5c1e...", "Verify on a machine that never joined.")])
+        exitStatuses: [.init(1, "Something does not hold, or nobody signed the end of the recording.")],
+        examples: [
+            .init("stint verify INC-4242.evidence --root 5c1e...", "Verify on a machine that never joined."),
+            .init("stint verify INC-4242.evidence --recording s-7k2p9x.cast", "And that this is what was recorded."),
+        ])
 
     private let setting: CommandSetting
     private let file: String
     private let root: Digest?
+    private let recording: String?
 
     init(_ values: ParsedValues) throws(UsageError) {
         setting = CommandSetting(values)
         file = values.required("file")
+        recording = values.value("recording")
         let text = values.value("root")
         root = text.flatMap { Digest(hex: $0) }
         if let text, root == nil {
@@ -79,8 +91,9 @@ struct VerifyCommand: Command {
         let root = try root ?? setting.clientHome().identity().root
         let bytes = try DurableFile.read(file, maximumBytes: GrantEvidence.maximumLength)
         let (evidence, finding) = try Self.verified(bytes, root)
-        setting.show(Self.answer(evidence, finding, root), in: console) { Self.words(evidence, finding) }
-        return 0
+        let check = try recording.map { try RecordingCheck($0, in: evidence) }
+        setting.show(Self.answer(evidence, finding, root, check), in: console) { Self.words(evidence, finding, check) }
+        return check?.outcome == .withoutEnd ? 1 : 0
     }
 
     private static func verified(_ bytes: [UInt8], _ root: Digest) throws(ClientError) -> (GrantEvidence, GrantEvidence.Finding) {
@@ -93,7 +106,9 @@ struct VerifyCommand: Command {
         }
     }
 
-    private static func answer(_ evidence: GrantEvidence, _ finding: GrantEvidence.Finding, _ root: Digest) -> JSONValue {
+    private static func answer(_ evidence: GrantEvidence, _ finding: GrantEvidence.Finding, _ root: Digest, _ recording: RecordingCheck?)
+        -> JSONValue
+    {
         .object([
             "verified": true, "root": .string(root.hex), "request": .string(finding.request.description),
             "requester": .string(evidence.request.value.person.text), "reason": .string(evidence.request.value.reason),
@@ -103,11 +118,11 @@ struct VerifyCommand: Command {
             "nodes": .names(finding.terms?.nodes ?? []), "extensions": .integer(Int64(evidence.extensions.count)),
             "sessions": .integer(Int64(evidence.sessions.count)),
             "entries": .integer(Int64(evidence.entries.count)), "ledger": .integer(evidence.head.value.size),
-            "ledgerSignedAt": .string(evidence.head.value.at.description),
+            "ledgerSignedAt": .string(evidence.head.value.at.description), "recording": recording?.json ?? .null,
         ])
     }
 
-    private static func words(_ evidence: GrantEvidence, _ finding: GrantEvidence.Finding) -> String {
+    private static func words(_ evidence: GrantEvidence, _ finding: GrantEvidence.Finding, _ recording: RecordingCheck?) -> String {
         var fields = FieldList()
         let request = evidence.request.value
         fields.add("requester", "\(request.person), \(TimeText.utc(request.at))")
@@ -122,9 +137,11 @@ struct VerifyCommand: Command {
                 "extended", "\(extended.statement.id) by \(DurationText.format(agreed.duration)), \(TimeText.utc(agreed.approvedAt)), agreed to by \(who)")
         }
         for session in evidence.sessions { fields.add(session.opening.id.description, words(session)) }
+        fields.add("recording", recording?.words)
         let head = evidence.head.value
         fields.add("ledger", "\(evidence.entries.count) entries, in the \(head.size) that the broker signed at \(TimeText.utc(head.at))")
-        return "\(finding.request): everything holds\n\(fields.text)"
+        let holds = recording?.outcome == .withoutEnd ? "everything holds but the recording" : "everything holds"
+        return "\(finding.request): \(holds)\n\(fields.text)"
     }
 
     private static func approval(_ evidence: GrantEvidence, _ finding: GrantEvidence.Finding) -> String {
@@ -152,4 +169,28 @@ struct VerifyCommand: Command {
 
 extension GrantEvidence {
     fileprivate var approvers: [PersonName] { votes.filter(\.value.vote.approves).map(\.value.vote.person).sorted() }
+}
+
+extension RecordingCheck {
+    fileprivate var json: JSONValue {
+        let (state, missing): (String, JSONValue) =
+            switch outcome {
+            case .whole: ("whole", .integer(0))
+            case .truncated(let missing): ("truncated", .integer(missing))
+            case .withoutEnd: ("truncated", .null)
+            }
+        return .object([
+            "session": .string(session.description), "state": .string(state), "isSigned": .bool(outcome != .withoutEnd),
+            "missing": missing, "bytes": .integer(bytes), "chunks": .integer(chunks),
+        ])
+    }
+
+    fileprivate var words: String {
+        let what = "\(session), \(bytes) bytes in \(chunks) chunks: "
+        return switch outcome {
+        case .whole: what + "whole, as it was signed"
+        case .truncated(let missing): what + "truncated: as it was signed, and \(missing) bytes that the session put out are missing"
+        case .withoutEnd: what + "truncated: nobody signed its end"
+        }
+    }
 }

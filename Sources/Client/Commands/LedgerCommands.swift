@@ -3,6 +3,7 @@
 import Access
 import CommandLineKit
 import Evidence
+import Posix
 import Protocol
 import StrictJSON
 
@@ -49,7 +50,8 @@ struct LedgerVerifyCommand: Command {
     init(_ values: ParsedValues) throws(UsageError) { setting = CommandSetting(values) }
 
     func run(in console: Console) throws -> Int32 {
-        let head = try setting.signIn().verifyLedger()
+        let user = try setting.signIn()
+        let head = try ElapsedLine.show("Checking the ledger") { try user.verifyLedger() }
         let answer: JSONValue = [
             "number": .integer(head.size), "head": .string(head.chain.hex), "tree": .string(head.tree.hex),
             "signedAt": .string(head.at.description), "verified": true,

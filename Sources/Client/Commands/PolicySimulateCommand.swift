@@ -43,7 +43,8 @@ struct PolicySimulateCommand: Command {
         let filled = policy.withStatements(of: user.directory)
         let oldest = Timestamp.now() - since
         var rows: [Row] = []
-        for answer in answers {
+        // More time on a grant is decided with its grant, which is in the list.
+        for answer in answers where (answer.json["extended"] ?? .null) == .null {
             let signed = try Signed<RequestStatement>(try answer.signed())
             guard signed.value.at >= oldest, let charter = user.directory.charter(version: signed.value.charterVersion) else { continue }
             let replay = Replay(signed.terms, votes: try votes(of: answer), in: user.directory)

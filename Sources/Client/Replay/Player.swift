@@ -20,6 +20,7 @@ struct Player {
     /// What the bottom line says beside where we are; nil where there is no such line.
     private var remark: String?
     private var titleSecond: Int64 = -1
+    private var isRaw = false
     private let hasTitle = WindowTitle.exists(on: Environment.value("TERM") ?? "dumb")
 
     /// - Parameter speed: in hundredths.
@@ -49,6 +50,7 @@ struct Player {
         try Signals.block(signals)
         let news = try SignalDescriptor(signals)
         let raw = try RawMode(StandardStream.input.rawValue)
+        isRaw = true
         if hasTitle { try write(WindowTitle.save) }
         let result = Result { try loop(from: start, news) }
         // The terminal is put back as far as that is possible; one that is gone needs nothing.
@@ -164,7 +166,10 @@ struct Player {
             try write(sanitiser.resetSequence + Array("\u{1B}[H\u{1B}[2J".utf8))
             sanitiser = OutputSanitiser()
         }
-        for index in pieces { try write(sanitiser.feed(playback.recording.pieces[index].bytes)) }
+        for index in pieces {
+            let drawn = sanitiser.feed(playback.recording.pieces[index].bytes)
+            try write(isRaw && !playback.recording.hasReturns ? drawn.flatMap { $0 == 0x0A ? [0x0D, 0x0A] : [$0] } : drawn)
+        }
     }
 
     /// Says something on the bottom line, over the picture, which is drawn anew when it goes on.

@@ -23,6 +23,10 @@ struct Recording {
     /// The terminal it was drawn for.
     let size: WindowSize?
 
+    /// Whether its lines end with a return. Those of a session without a terminal do not, and a raw terminal then begins the
+    /// next line where the last one ended.
+    let hasReturns: Bool
+
     var length: Duration { pieces.last?.at ?? .zero }
 
     /// - Parameters:
@@ -47,6 +51,7 @@ struct Recording {
         }
         self.pieces = pieces
         self.size = size
+        hasReturns = pieces.contains { $0.bytes.contains(0x0D) }
     }
 
     private static let portion = 64 * 1024

@@ -36,44 +36,44 @@ package final class SessionClient {
         }
     }
 
-    private static let endOfFileKey: UInt8 = 0x04
-    private static let readSize = 16 * 1024
+    static let endOfFileKey: UInt8 = 0x04
+    static let readSize = 16 * 1024
     /// Input is not read further while this much of it waits for the socket.
-    private static let outgoingLimit = 256 * 1024
-    private static let closeTime: Duration = .seconds(5)
-    private static let signalTime: Duration = .seconds(1)
+    static let outgoingLimit = 256 * 1024
+    static let closeTime: Duration = .seconds(5)
+    static let signalTime: Duration = .seconds(1)
 
-    private let session: OpenedSession
+    let session: OpenedSession
     /// `nil` while the connection is lost.
-    private var channel: FrameChannel?
-    private var outage: Outage?
-    private var signedAt: Timestamp
+    var channel: FrameChannel?
+    var outage: Outage?
+    var signedAt: Timestamp
     /// What the broker said about the end, for the case that the node's own word does not come.
-    package private(set) var brokerEnd: (reason: Session.EndReason, detail: String)?
-    private let descriptors: Descriptors
-    private let isRaw: Bool
-    private var escapes: EscapeKeys?
-    private var inputWindow: SendingWindow
-    private var kept: KeptInput
-    private var outputWindow: ReceivingWindow
-    private var errorWindow: ReceivingWindow
-    private var output: LocalOutput
-    private var errorOutput: LocalOutput
-    private var inputEnded = false
-    private var lastInput: UInt8?
-    private var lastOutput: UInt8?
-    private var ending: SessionEnding?
-    private var isGreeted = false
+    package internal(set) var brokerEnd: (reason: Session.EndReason, detail: String)?
+    let descriptors: Descriptors
+    let isRaw: Bool
+    var escapes: EscapeKeys?
+    var inputWindow: SendingWindow
+    var kept: KeptInput
+    var outputWindow: ReceivingWindow
+    var errorWindow: ReceivingWindow
+    var output: LocalOutput
+    var errorOutput: LocalOutput
+    var inputEnded = false
+    var lastInput: UInt8?
+    var lastOutput: UInt8?
+    var ending: SessionEnding?
+    var isGreeted = false
     /// Whether the connection may hold something that was not read: the last wait, or the last read, found something.
-    private var mayHaveMore = true
+    var mayHaveMore = true
     /// nil where what we say goes to the standard error.
-    private var notices: Notices?
-    private var moreTime: MoreTime
+    var notices: Notices?
+    var moreTime: MoreTime
     /// When the grant ends, as the node says.
-    private var notAfter: Timestamp
-    private var closing: (result: Result, deadline: ContinuousClock.Instant)?
+    var notAfter: Timestamp
+    var closing: (result: Result, deadline: ContinuousClock.Instant)?
 
-    private var hasTerminal: Bool { session.plan.terminal != nil }
+    var hasTerminal: Bool { session.plan.terminal != nil }
 
     /// Whether the terminal's cursor stands behind text of the session, so that our last line needs a line of its own.
     package var isInLine: Bool { isRaw && lastOutput != nil && lastOutput != UInt8(ascii: "\n") }
@@ -118,7 +118,7 @@ package final class SessionClient {
 
     // MARK: The loop
 
-    private func attend(_ signals: borrowing SignalDescriptor) throws -> Result {
+    func attend(_ signals: borrowing SignalDescriptor) throws -> Result {
         do {
             let result = try loop(signals)
             if ending != nil { leave() }
@@ -134,13 +134,13 @@ package final class SessionClient {
     }
 
     /// Says goodbye to the node: it must not wait for a client that does not come back.
-    private func leave() {
+    func leave() {
         // Whether it arrives or not, this client is done.
         try? channel?.send(.close)
         try? channel?.flush()
     }
 
-    private func loop(_ signals: borrowing SignalDescriptor) throws -> Result {
+    func loop(_ signals: borrowing SignalDescriptor) throws -> Result {
         var entries = [
             PollEntry(-1, .input), PollEntry(signals.number, .input), PollEntry(-1, .input),
             PollEntry(-1, .output), PollEntry(-1, .output), PollEntry(-1, .input), PollEntry(-1, .input),
@@ -156,7 +156,7 @@ package final class SessionClient {
     }
 
     /// One wait, and everything that it found.
-    private func turn(_ entries: inout [PollEntry], _ signals: borrowing SignalDescriptor) throws -> Result? {
+    func turn(_ entries: inout [PollEntry], _ signals: borrowing SignalDescriptor) throws -> Result? {
         giveNotice()
         try flush()
         if let ending, output.waiting == 0, errorOutput.waiting == 0 { return result(of: ending) }
@@ -187,77 +187,22 @@ package final class SessionClient {
     }
 
     /// When there is something to do even if nothing comes.
-    private var due: ContinuousClock.Instant? { [closing?.deadline, outage?.due, silence, noticeDue].compactMap { $0 }.min() }
+    var due: ContinuousClock.Instant? { [closing?.deadline, outage?.due, silence, noticeDue].compactMap { $0 }.min() }
 
     /// When the connection counts as lost if nothing comes.
-    private var silence: ContinuousClock.Instant? {
+    var silence: ContinuousClock.Instant? {
         guard session.ticket != nil, ending == nil else { return nil }
         return channel.map { $0.heardAt + Limits.sessionSilence }
     }
 
-    // MARK: A connection that is lost
-
-    /// - Throws: where that is the end.
-    private func lose(_ what: String) throws {
-        guard ending == nil, let channel else { return }
-        brokerEnd = channel.brokerEnd
-        guard let ticket = session.ticket, brokerEnd == nil, closing == nil else { throw SessionFault.connectionLost(what) }
-        channel.close()
-        self.channel = nil
-        let received = OutputOffsets(output: outputWindow.received, errorOutput: errorWindow.received)
-        outage = Outage(ticket, received: received, left: notAfter - .now())
-        show("connection lost, retrying…")
-    }
-
-    private func keepConnection() throws {
-        if let silence, .now >= silence { try lose("Nothing was heard from the broker.") }
-        guard var current = outage else { return }
-        let step = try current.advance(signedAfter: &signedAt)
-        outage = current
-        switch step {
-        case .wait: break
-        case .attached(let attached): try resume(attached)
-        case .over(let error): throw error
-        }
-    }
-
-    private func resume(_ attached: AttachedSession) throws {
-        try outputWindow.resume(at: attached.answer.from.output)
-        try errorWindow.resume(at: attached.answer.from.errorOutput)
-        let missing = try kept.bytes(from: attached.answer.input)
-        channel = attached.channel
-        outage = nil
-        var offset = attached.answer.input
-        for start in stride(from: 0, to: missing.count, by: Limits.framePayload) {
-            let part = Array(missing[start..<min(missing.count, start + Limits.framePayload)])
-            try channel?.sendInput(part, offset: offset)
-            offset += UInt64(part.count)
-        }
-        if inputEnded, !hasTerminal { try channel?.send(.endOfInput(offset: inputWindow.sent)) }
-        try greet()
-        show("connected again.")
-    }
-
-    /// What the node cannot know of a client that has just attached.
-    private func greet() throws {
-        isGreeted = true
-        try channel?.send(.credit(.output, offset: outputWindow.renewCredit(waiting: output.waitingOfSession)))
-        if !hasTerminal {
-            try channel?.send(.credit(.errorOutput, offset: errorWindow.renewCredit(waiting: errorOutput.waiting)))
-        }
-        if isRaw, let size = Self.windowSize(descriptors) {
-            try channel?.send(.resize(columns: size.columns, rows: size.rows))
-        }
-    }
-
     // MARK: Bytes
 
-    private func result(of ending: SessionEnding) -> Result {
+    func result(of ending: SessionEnding) -> Result {
         if case .signalled(let signal, _) = closing?.result { return .signalled(signal, ending) }
         return .ended(ending)
     }
 
-    private func flush() throws {
+    func flush() throws {
         try output.flush()
         try errorOutput.flush()
         guard ending == nil, let channel else { return }
@@ -273,7 +218,7 @@ package final class SessionClient {
     }
 
     /// - Returns: whether anything had come.
-    private func receive() throws -> Bool {
+    func receive() throws -> Bool {
         do {
             let hasCome = try channel?.receive { try handle($0) } ?? false
             for text in channel?.news ?? [] { show(text) }
@@ -285,7 +230,7 @@ package final class SessionClient {
         }
     }
 
-    private func handle(_ frame: Frame) throws {
+    func handle(_ frame: Frame) throws {
         guard ending == nil else { throw SessionFault.protocolBroken("A frame came after the last one.") }
         switch frame {
         case .output(let offset, let bytes):
@@ -317,88 +262,9 @@ package final class SessionClient {
         }
     }
 
-    // MARK: Input
-
-    private var wantsInput: Bool {
-        !inputEnded && ending == nil && closing == nil && inputRoom > 0
-            && (channel?.outgoingBytes ?? 0) < Self.outgoingLimit
-    }
-
-    /// Two bytes are kept back: for a tilde that had waited, and for the end-of-file key.
-    private var inputRoom: Int { inputWindow.available - 2 }
-
-    private func readInput() throws {
-        let bytes: [UInt8]
-        do throws(SystemError) {
-            bytes = try Transfer.read(descriptors.input, maximum: min(Self.readSize, inputRoom))
-        } catch {
-            if error.wouldBlock { return }
-            guard error.errno == EIO else { throw error }
-            bytes = []  // the terminal is gone, or we are in the background
-        }
-        guard !bytes.isEmpty else { return try endInput() }
-        let typed = takeTyped(bytes)
-        guard var keys = escapes else { return try forward(typed) }
-        let segments = keys.feed(typed)
-        escapes = keys
-        for segment in segments {
-            switch segment {
-            case .forward(let part): try forward(takeTyped(part))
-            case .command(let command): try obey(command)
-            }
-        }
-    }
-
-    /// Keys of a line for us are not the program's.
-    ///
-    /// - Returns: those that are.
-    private func takeTyped(_ bytes: [UInt8]) -> [UInt8] {
-        guard moreTime.isTyping else { return bytes }
-        let (echo, rest, error) = moreTime.take(bytes)
-        // Without a screen nobody sees what is typed; it counts all the same.
-        try? Transfer.writeAll(descriptors.errors, echo)
-        if let error { show(error) }
-        return rest
-    }
-
-    private func forward(_ bytes: [UInt8]) throws {
-        guard closing == nil, !bytes.isEmpty else { return }
-        let offset = inputWindow.sent
-        inputWindow.send(bytes.count)
-        if session.ticket != nil { kept.append(bytes) }
-        try channel?.sendInput(bytes, offset: offset)
-        lastInput = bytes.last
-    }
-
-    private func endInput() throws {
-        inputEnded = true
-        if isRaw { return try close(.signalled(.hangUp, nil), within: Self.signalTime) }
-        guard hasTerminal else {
-            try channel?.send(.endOfInput(offset: inputWindow.sent))
-            return
-        }
-        // In the middle of a line the key only ends the line (termios(3), VEOF), so it takes two.
-        let isLineStart = lastInput.map { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") } ?? true
-        try forward(Array(repeating: Self.endOfFileKey, count: isLineStart ? 1 : 2))
-    }
-
-    private func obey(_ command: EscapeKeys.Command) throws {
-        switch command {
-        case .end: try close(.closed, within: Self.closeTime)
-        case .help:
-            show("~.  close the session      ~t  time left      ~+  ask for more time")
-            show("~~  type one ~             ~?  this help; all of them at the start of a line")
-        case .timeLeft: show("Until \(TimeText.deadline(notAfter, now: .now())).")
-        case .moreTime:
-            if let refusal = moreTime.begin() { return show(refusal) }
-            // As in `show`.
-            try? Transfer.writeAll(descriptors.errors, Array("\r\n[stint] \(MoreTime.prompt)".utf8))
-        }
-    }
-
     // MARK: The rest
 
-    private func handle(_ signal: Signal) throws {
+    func handle(_ signal: Signal) throws {
         switch signal {
         case .windowChange:
             guard isRaw, let size = Self.windowSize(descriptors) else { return }
@@ -408,13 +274,13 @@ package final class SessionClient {
         }
     }
 
-    private func close(_ result: Result, within time: Duration) throws {
+    func close(_ result: Result, within time: Duration) throws {
         if closing == nil { try channel?.send(.close) }
         closing = (result, channel == nil ? .now : .now + time)
     }
 
     /// A line of ours between the lines of the session.
-    private func show(_ text: String) {
+    func show(_ text: String) {
         if notices != nil {
             notices?.add(text)
             return giveNotice()
@@ -426,9 +292,9 @@ package final class SessionClient {
     }
 
     /// When a line of ours or the title is due.
-    private var noticeDue: ContinuousClock.Instant? { ending == nil ? notices?.due : nil }
+    var noticeDue: ContinuousClock.Instant? { ending == nil ? notices?.due : nil }
 
-    private func giveNotice() {
+    func giveNotice() {
         guard ending == nil, let bytes = notices?.take(until: notAfter), !bytes.isEmpty else { return }
         output.addOwn(bytes)
     }

@@ -28,7 +28,7 @@ package enum Failures {
         ]),
         // What you typed.
         (2, [
-            "capability.unknown", "client.needs-confirmation", "client.nobody-to-pick", "duration.malformed", "id.malformed",
+            "capability.unknown", "client.ambiguous", "client.needs-confirmation", "client.nobody-to-pick", "duration.malformed", "id.malformed",
             "key.not-given", "name.malformed", "principal.malformed", "search.", "selector.malformed", "tag.malformed",
             "time.malformed", "token.damaged", "token.malformed",
             "token.wrong-kind", "transport.bad-endpoint",

@@ -137,7 +137,7 @@ struct Placeholders {
         ("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z", "TIME"), ("\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d(:\\d\\d)? UTC", "TIME"),
         ("\\b\\d\\d:\\d\\d:\\d\\d( UTC)?", "CLOCK"), ("\\b1[6-9]\\d{11}\\b", "MILLISECONDS"),
         ("by process \\d+", "by process N"), ("\\b\\d+ entries, the last", "N entries, the last"), ("up to entry \\d+", "up to entry N"),
-        ("\\b[2-9] processes killed", "SOME processes killed"),
+        ("\\b[1-9]\\d* process(es)? killed", "SOME processes killed"),
         ("\\bin \\d+ (d|h|min|s)( \\d+ (h|min))?\\b", "in A WHILE"), ("\\b\\d+ (d|h|min|s) ago\\b", "A WHILE ago"),
         ("\\bfor \\d+ (d|h|min|s)( \\d+ (h|min))?\\b", "for A WHILE"), ("(?<=  |, )now(?=  |,|\n|$)", "A WHILE ago"),
     ]
