@@ -15,9 +15,10 @@ let settings: [SwiftSetting] = [
 ]
 
 /// A library target: its folder is `Sources/NAME`, its tests are `Tests/NAMETests`.
-func layer(_ name: String, on lower: [Target.Dependency]) -> [Target] {
+/// - Parameter texts: that stand beside the sources.
+func layer(_ name: String, on lower: [Target.Dependency], beside texts: [String] = []) -> [Target] {
     [
-        .target(name: name, dependencies: lower, swiftSettings: settings),
+        .target(name: name, dependencies: lower, exclude: texts, swiftSettings: settings),
         .testTarget(name: name + "Tests", dependencies: lower + [.byName(name: name)], swiftSettings: settings),
     ]
 }
@@ -34,7 +35,7 @@ let targets: [[Target]] = [
         .systemLibrary(name: "CLinux"),
     ],
     layer("StrictJSON", on: []),
-    layer("Access", on: ["StrictJSON"]),
+    layer("Access", on: ["StrictJSON"], beside: ["ChangingFacts.md"]),
     layer("Evidence", on: ["Access", "StrictJSON", "COpenSSL"]),
     layer("Posix", on: ["CLinux"]),
     layer("Terminal", on: ["Posix"]),

@@ -9,6 +9,11 @@ enum Base64 {
         UInt16(littleEndian: UInt16(alphabet[bits >> 6]) | UInt16(alphabet[bits & 63]) << 8)
     }
 
+    /// What each character stands for; 255 for one that is none of them.
+    private static let values: [UInt8] = (UInt8.min...UInt8.max).map { byte in
+        alphabet.firstIndex(of: byte).map { UInt8($0) } ?? 255
+    }
+
     static func encode(_ bytes: [UInt8]) -> [UInt8] {
         let length = (bytes.count + 2) / 3 * 4
         return [UInt8](unsafeUninitializedCapacity: length) { text, count in
@@ -42,10 +47,12 @@ enum Base64 {
             return nil
         }
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count / 4 * 3)
         var bits: UInt32 = 0
         var held = 0
         for byte in body {
-            guard let value = alphabet.firstIndex(of: byte) else { return nil }
+            let value = values[Int(byte)]
+            guard value < 64 else { return nil }
             bits = (bits << 6 | UInt32(value)) & 0xFFFF
             held += 6
             if held >= 8 {

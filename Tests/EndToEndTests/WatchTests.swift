@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Glibc
 import Testing
 
@@ -40,6 +41,19 @@ struct WatchTests {
         let ledger = try await here.stint(as: "admin", "ledger", "export").checked().text
         #expect(ledger.contains("session.watched") && ledger.contains("session.unwatched"))
         try await here.verifyLedger()
+    }
+
+    @Test func `lines of a command without a terminal begin at the left`() async throws {
+        let here = try here
+        let grant = try await here.grant()
+        let flag = here.directory + "/go-\(UInt32.random(in: 0 ... .max))"
+        async let done = here.exec("sh", "-c", "until [ -e \(flag) ]; do sleep 0.1; done; echo one; echo two; until [ ! -e \(flag) ]; do sleep 0.1; done")
+        let watching = try here.terminal(as: "lead", "watch", try await live(grant))
+        try await watching.expect("Looking on")
+        try Data().write(to: URL(fileURLWithPath: flag))
+        try await watching.expect("one\r\ntwo\r\n")
+        try FileManager.default.removeItem(atPath: flag)
+        try await done.checked()
     }
 
     @Test func `the end of the session is the end of looking on`() async throws {

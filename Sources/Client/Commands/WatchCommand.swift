@@ -83,6 +83,8 @@ private struct WatchedScreen {
     private let console: Console
     private var sanitiser = OutputSanitiser()
     private let isTerminal = StandardStream.output.isTerminal
+    /// Where it has none, its lines end without a return, which our raw terminal does not add.
+    private var isOfTerminal = true
     /// How it ended, as the broker says it.
     private(set) var lastWords: String
 
@@ -94,13 +96,18 @@ private struct WatchedScreen {
 
     mutating func take(_ message: WatchMessage) throws {
         switch message {
-        case .begin(let isOperatorTold, _):
+        case .begin(let isOperatorTold, let isTerminal):
+            isOfTerminal = isTerminal
             console.errors("Looking on at \(id); q ends it. The operator is \(isOperatorTold ? "told" : "not told").\r\n")
-        case .output(let bytes), .errorOutput(let bytes): try write(sanitiser.feed(bytes))
+        case .output(let bytes), .errorOutput(let bytes): try draw(sanitiser.feed(bytes))
         case .resize(let columns, let rows): compare(columns, rows)
         case .skipped(let count): say("\(count) bytes skipped: this connection was too slow.")
         case .end(let text): lastWords = "Session \(id): \(shown(text))"
         }
+    }
+
+    private func draw(_ bytes: [UInt8]) throws(SystemError) {
+        try write(isTerminal && !isOfTerminal ? bytes.flatMap { $0 == 0x0A ? [0x0D, 0x0A] : [$0] } : bytes)
     }
 
     /// A picture that was drawn for another size breaks its lines elsewhere.
