@@ -47,7 +47,14 @@ package final class CollectorConnection {
         self.handle = handle
         SSL_set_connect_state(handle)
         try repeatUntilDone(before: deadline, "setting up the connection to \(endpoint)") { SSL_do_handshake($0) }
+        // With TLS 1.3 a collector refuses our certificate, or the lack of one, after our handshake is done. One that takes it
+        // mostly says so, with tickets; for the others a second is enough to hear a refusal before anything is sent.
+        if SSL_version(handle) == TLS1_3_VERSION, Socket.wait(descriptor, for: POLLIN, before: .now + Self.verdictTime) {
+            try refuseIfClosed()
+        }
     }
+
+    private static let verdictTime: Duration = .seconds(1)
 
     deinit {
         if let handle { SSL_free(handle) }
@@ -121,7 +128,8 @@ package final class CollectorConnection {
     /// collectors drop what they have not read.
     ///
     /// - Returns: whether the collector closed in time.
-    package func finish() -> Bool {
+    /// - Throws: what it says, or that it broke the connection off.
+    package func finish() throws(TransportError) -> Bool {
         guard let handle else { return false }
         ERR_clear_error()
         _ = SSL_shutdown(handle)
@@ -133,7 +141,10 @@ package final class CollectorConnection {
             if result > 0 { continue }
             switch SSL_get_error(handle, result) {
             case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: continue
-            default: return true
+            case SSL_ERROR_ZERO_RETURN: return true
+            // It closed without a word of TLS, as some do.
+            case SSL_ERROR_SSL where stint_error_reason(ERR_peek_error()) == stint_reason_unexpected_eof: return true
+            default: throw failure
             }
         }
         return false

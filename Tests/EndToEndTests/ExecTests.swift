@@ -57,6 +57,16 @@ struct ExecTests {
         #expect(raw.output.last == UInt8(ascii: "\n"))
     }
 
+    @Test func `an end of file that a terminal's program threw away comes again`() async throws {
+        let here = try Installation.here
+        _ = try await here.grant()
+        let program = "import sys, termios, time; time.sleep(1); termios.tcflush(0, termios.TCIFLUSH); sys.stdin.read(); print('ended')"
+        let outcome = try await here.run(
+            Programs.stint, ["exec", "-t", "db-1", "--", "python3", "-c", program],
+            environment: ["STINT_HOME": here.home(of: "oncall")], within: .seconds(30))
+        #expect(outcome.status == 0 && outcome.text.contains("ended"), "\(outcome.status) \(outcome.text) \(outcome.errors)")
+    }
+
     @Test func `an empty standard input is an end of file`() async throws {
         let here = try Installation.here
         _ = try await here.grant()

@@ -5,7 +5,7 @@ import Glibc
 import Testing
 
 /// Connections come and go; the shell, its bytes and its recording do not notice (DESIGN 7, P4).
-@Suite(.serialized, .timeLimit(.minutes(4)))
+@Suite(.serialized, .timeLimit(.minutes(15)))  // with the time until it is their turn
 struct ResumeTests {
     /// Writes `count` numbered lines in `steps` bursts, half a second apart.
     private static func counting(_ count: Int, steps: Int) -> String {

@@ -204,6 +204,6 @@ private struct CollectorSink: ExportSink {
     }
 
     func finish() throws {
-        guard connection.finish() else { throw ExportError.collectorOpen }
+        guard try connection.finish() else { throw ExportError.collectorOpen }
     }
 }

@@ -71,6 +71,15 @@ extension SessionClient {
         // In the middle of a line the key only ends the line (termios(3), VEOF), so it takes two.
         let isLineStart = lastInput.map { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") } ?? true
         try forward(Array(repeating: Self.endOfFileKey, count: isLineStart ? 1 : 2))
+        endKey = (.now + Self.endKeyPause, 5)
+    }
+
+    /// An end of file lasts and a key is read once: a shell that comes up later may have thrown it away.
+    func pressEndKeyAgain() throws {
+        guard let (due, left) = endKey, ContinuousClock.now >= due else { return }
+        endKey = left > 1 ? (.now + Self.endKeyPause, left - 1) : nil
+        guard ending == nil, closing == nil else { return }
+        try forward([Self.endOfFileKey])
     }
 
     func obey(_ command: EscapeKeys.Command) throws {

@@ -37,6 +37,7 @@ package final class SessionClient {
     }
 
     static let endOfFileKey: UInt8 = 0x04
+    static let endKeyPause: Duration = .seconds(2)
     static let readSize = 16 * 1024
     /// Input is not read further while this much of it waits for the socket.
     static let outgoingLimit = 256 * 1024
@@ -60,6 +61,8 @@ package final class SessionClient {
     var output: LocalOutput
     var errorOutput: LocalOutput
     var inputEnded = false
+    /// When the key that ends a terminal's input is pressed again, and how often it may be.
+    var endKey: (due: ContinuousClock.Instant, left: Int)?
     var lastInput: UInt8?
     var lastOutput: UInt8?
     var ending: SessionEnding?
@@ -158,6 +161,7 @@ package final class SessionClient {
     /// One wait, and everything that it found.
     func turn(_ entries: inout [PollEntry], _ signals: borrowing SignalDescriptor) throws -> Result? {
         giveNotice()
+        try pressEndKeyAgain()
         try flush()
         if let ending, output.waiting == 0, errorOutput.waiting == 0 { return result(of: ending) }
         if let closing, ContinuousClock.now >= closing.deadline { return closing.result }
@@ -187,7 +191,7 @@ package final class SessionClient {
     }
 
     /// When there is something to do even if nothing comes.
-    var due: ContinuousClock.Instant? { [closing?.deadline, outage?.due, silence, noticeDue].compactMap { $0 }.min() }
+    var due: ContinuousClock.Instant? { [closing?.deadline, outage?.due, silence, noticeDue, endKey?.due].compactMap { $0 }.min() }
 
     /// When the connection counts as lost if nothing comes.
     var silence: ContinuousClock.Instant? {
