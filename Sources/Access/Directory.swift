@@ -92,6 +92,12 @@ package struct Directory: Sendable, Equatable {
 
     /// The enabled nodes that match, sorted by name.
     package func nodes(matching selector: Selector) -> [Node] {
-        nodes.values.filter { $0.isEnabled && selector.matches($0) }.sorted { $0.name < $1.name }
+        let matching =
+            if let names = selector.names {
+                names.compactMap { nodes[$0] }.filter { $0.isEnabled && selector.matches($0) }
+            } else {
+                nodes.values.filter { $0.isEnabled && selector.matches($0) }
+            }
+        return matching.sorted { $0.name < $1.name }
     }
 }

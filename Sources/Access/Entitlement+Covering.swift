@@ -69,7 +69,7 @@ extension Entitlement {
         }
         if let refusal = termsRefusal(of: ask) { return refusal }
         if isGlassBroken { return isReviewable(besides: ask.person.name, in: directory) ? nil : .reviewImpossible(name, reviewers) }
-        guard autoApproval == nil else { return nil }
+        if autoApproval != nil || Quorum.isPossible(seats: seats, among: directory.people.values, requester: ask.person.name) { return nil }
         let others = directory.people.values.filter { $0.isEnabled && $0.name != ask.person.name }
         let best = Quorum(seats: seats, voters: others.sorted { $0.name < $1.name }, requester: ask.person.name)
         if let seat = best.missing.first {
@@ -130,7 +130,7 @@ extension Policy {
     /// The entitlements that cover `ask`, best first: the most specific selector, then the fewest seats, then the order
     /// of the file.
     package func entitlements(covering ask: Entitlement.Ask, in directory: Directory) -> [Entitlement] {
-        entitlements.map { resolve($0, at: ask.at) }.enumerated().filter { $0.element.refusal(of: ask, in: directory) == nil }
+        rules(for: ask).enumerated().filter { $0.element.refusal(of: ask, in: directory) == nil }
             .sorted { left, right in
                 let (first, second) = (left.element, right.element)
                 if first.nodes.specificity != second.nodes.specificity {
@@ -139,6 +139,15 @@ extension Policy {
                 if first.seatCount != second.seatCount { return first.seatCount < second.seatCount }
                 return left.offset < right.offset
             }.map(\.element)
+    }
+
+    /// The entitlements that mean who asks, with who is on call then. Of many rules few are copied.
+    private func rules(for ask: Entitlement.Ask) -> [Entitlement] {
+        entitlements.indices.filter { index in
+            entitlements[index].requesters.contains { principal in
+                (ask.at.map { resolve(principal, at: $0) } ?? principal).includes(ask.person)
+            }
+        }.map { resolve(entitlements[$0], at: ask.at) }
     }
 
     /// The entitlement to use for `ask`.
@@ -158,7 +167,7 @@ extension Policy {
         }
         if let best = entitlements(covering: ask, in: directory).first { return best }
         guard ask.person.isEnabled else { throw .personDisabled(ask.person.name) }
-        let mine = entitlements.map { resolve($0, at: ask.at) }.filter { $0.isFor(ask.person) }
+        let mine = rules(for: ask)
         guard !mine.isEmpty else { throw dutyRefusal(for: ask, under: entitlements.map(\.name)) ?? .noEntitlement(ask.person.name) }
         let near = mine.first { !$0.coveredNodes(of: ask, in: directory).isEmpty }
             ?? mine.first { !$0.reachableNodes(of: ask, in: directory).isEmpty }

@@ -197,7 +197,7 @@ package struct Policy: Sendable, Equatable {
         seats.map { seat in Seat(count: seat.count, of: seat.of.map { resolve($0, at: time) }) }
     }
 
-    private func resolve(_ principal: Principal, at time: Timestamp) -> Principal {
+    func resolve(_ principal: Principal, at time: Timestamp) -> Principal {
         guard case .roster(let name) = principal else { return principal }
         return roster(name)?.onCall(at: time).map(Principal.person) ?? principal
     }

@@ -82,9 +82,9 @@ extension PolicyReview {
     static func hint(for selector: Selector, _ directory: Directory) -> String? {
         let nodes = directory.nodes.values.filter(\.isEnabled)
         for condition in selector.conditions where condition.key != "name" {
-            let values = Set(nodes.compactMap { $0.tags.values[condition.key] })
+            let values = Set(nodes.compactMap { $0.tags[condition.key] })
             guard !values.isEmpty else {
-                let keys = Set(nodes.flatMap { $0.tags.values.keys }).sorted()
+                let keys = Set(nodes.flatMap { $0.tags.keys }).sorted()
                 return "No node has the tag `\(condition.key)`" + (keys.isEmpty ? "." : "; tags are \(keys.joined(separator: ", ")).")
             }
             let isVariable = condition.values.contains { $0.utf8.contains(UInt8(ascii: "$")) }

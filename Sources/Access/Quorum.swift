@@ -23,8 +23,9 @@ package struct Quorum: Sendable, Equatable {
     ///   - voters: who approved; a person who stands in it twice counts once, a disabled person not at all.
     package init(seats: [Seat], voters: [Person], requester: PersonName) {
         var candidates: [Person] = []
+        var seen: Set<PersonName> = []
         for person in voters where person.isEnabled && person.name != requester {
-            if !candidates.contains(where: { $0.name == person.name }) { candidates.append(person) }
+            if seen.insert(person.name).inserted { candidates.append(person) }
         }
         let slots = seats.flatMap { seat in Array(repeating: seat, count: max(0, seat.count)) }
         var matching = Matching(slots: slots, candidates: candidates)
@@ -32,6 +33,24 @@ package struct Quorum: Sendable, Equatable {
         places = zip(slots, matching.holderOfSlot).map { seat, holder in
             Place(seat: seat, holder: holder.map { candidates[$0].name })
         }
+    }
+
+    /// Whether some of `people` could fill all seats.
+    ///
+    /// A seat with as many holders as there are places in all never lacks one, whoever sits elsewhere; so of many people few
+    /// are looked at.
+    package static func isPossible(seats: [Seat], among people: some Sequence<Person>, requester: PersonName) -> Bool {
+        let places = seats.reduce(0) { $0 + max(0, $1.count) }
+        var wanted = Array(repeating: places, count: seats.count)
+        var some: [Person] = []
+        for person in people where person.isEnabled && person.name != requester {
+            let held = seats.indices.filter { wanted[$0] > 0 && seats[$0].includes(person) }
+            guard !held.isEmpty else { continue }
+            some.append(person)
+            for index in held { wanted[index] -= 1 }
+            if wanted.allSatisfy({ $0 == 0 }) { break }
+        }
+        return Quorum(seats: seats, voters: some, requester: requester).isComplete
     }
 
     /// Augmenting paths (Kuhn's algorithm): each candidate displaces earlier ones only where those find another seat.

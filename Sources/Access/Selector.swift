@@ -7,6 +7,9 @@ package struct Selector: Sendable, Equatable {
     package struct Condition: Sendable, Equatable {
         package let key: String
         package let values: [String]
+        let isName: Bool
+
+        init(key: String, values: [String]) { (self.key, self.values, isName) = (key, values, key == "name") }
     }
 
     /// No condition: every node.
@@ -94,10 +97,16 @@ package struct Selector: Sendable, Equatable {
 
     package func matches(_ node: Node) -> Bool {
         conditions.allSatisfy { condition in
-            let value = condition.key == "name" ? node.name.text : node.tags.values[condition.key]
-            guard let value else { return false }
-            return condition.values.contains { $0.utf8.elementsEqual(value.utf8) }
+            // All of them are ASCII, so that equal means the same bytes.
+            guard let value = condition.isName ? node.name.text : node.tags[condition.key] else { return false }
+            return condition.values.contains(value)
         }
+    }
+
+    /// The only nodes that can match, where it names some.
+    var names: Set<NodeName>? {
+        // What is no name of a node matches none.
+        conditions.first(where: \.isName).map { Set($0.values.compactMap { try? NodeName($0) }) }
     }
 
     /// How narrow it is: a name counts more than any number of tags.

@@ -4,7 +4,13 @@
 ///
 /// The tag `name` is built in and cannot be assigned.
 package struct Tags: Sendable, Equatable {
-    package private(set) var values: [String: String] = [:]
+    /// A node has few, and a decision looks at all nodes: a search from one to the next is faster than a table.
+    private var pairs: [Pair] = []
+
+    private struct Pair: Sendable, Equatable {
+        let key: String
+        let value: String
+    }
 
     package static let maximumCount = 32
     package static let maximumValueLength = 128
@@ -15,12 +21,20 @@ package struct Tags: Sendable, Equatable {
     package init(_ pairs: [(key: String, value: String)]) throws(Refusal) {
         guard pairs.count <= Self.maximumCount else { throw .tooManyTags(pairs.count) }
         for (key, value) in pairs {
-            guard Self.isKey(key), key != "name", Self.isValue(value), values[key] == nil else {
+            guard Self.isKey(key), key != "name", Self.isValue(value), self[key] == nil else {
                 throw .tagMalformed(key + "=" + value)
             }
-            values[key] = value
+            self.pairs.append(Pair(key: key, value: value))
         }
+        self.pairs.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     }
+
+    package subscript(key: String) -> String? {
+        for pair in pairs where pair.key == key { return pair.value }
+        return nil
+    }
+
+    package var keys: [String] { pairs.map(\.key) }
 
     /// Reads `k=v,k=v`, as on the command line; nothing for an empty text.
     package init(parsing text: String) throws(Refusal) {
@@ -32,9 +46,7 @@ package struct Tags: Sendable, Equatable {
         try self.init(pairs)
     }
 
-    package var sorted: [(key: String, value: String)] {
-        values.map { ($0.key, $0.value) }.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-    }
+    package var sorted: [(key: String, value: String)] { pairs.map { ($0.key, $0.value) } }
 
     /// `[a-z][a-z0-9._-]{0,62}`
     package static func isKey(_ text: String) -> Bool {

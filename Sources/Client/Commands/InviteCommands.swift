@@ -62,7 +62,7 @@ struct InvitePersonCommand: Command {
         subject = .person(
             try values.requiredParsed("name") { text throws(Refusal) in try PersonName(text) },
             groups: try values.list("groups") { text throws(Refusal) in try GroupName(text) } ?? [],
-            attributes: attributes?.values ?? [:])
+            attributes: Dictionary(uniqueKeysWithValues: attributes?.sorted ?? []))
     }
 
     func run(in console: Console) throws -> Int32 {
