@@ -74,6 +74,13 @@ import Testing
         }
     }
 
+    @Test func `what broke glass is not extended`() throws {
+        let extended = try Self.terms().extended(as: RequestID("8k2p9x"), lease: 2, by: .seconds(60), reason: "it takes much longer", at: Self.now)
+        #expect(throws: Refusal.breakGlassGone(try EntitlementName("prod"))) {
+            try EntitlementInForce(for: extended, in: try Self.organisation().directory)
+        }
+    }
+
     @Test func `the shorter maximum of both policies and of the rule holds`() throws {
         let ours = try Self.organisation(current: { $0.breakGlass?.maximumDuration = .seconds(900) })
         #expect(try lease(Self.terms(.seconds(1200)), in: ours).notAfter == Self.now + .seconds(900))

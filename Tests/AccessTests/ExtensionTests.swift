@@ -70,6 +70,14 @@ import Testing
         #expect(lease.notAfter == Scene.firstEnd + .seconds(900))
     }
 
+    @Test func `a total that was lowered behind the end takes nothing away`() throws {
+        var scene = try Scene()
+        scene.ours = try Organisation(current: Organisation.entitlement { $0.extending.total = .seconds(600) })
+        let rules = try EntitlementInForce(for: scene.extended, in: scene.ours.directory)
+        let end = try rules.end(extending: Scene.firstEnd, by: .seconds(900), from: Scene.begin, granted: .seconds(1800))
+        #expect(end == Scene.firstEnd)
+    }
+
     @Test func `two extensions follow each other`() throws {
         var scene = try Scene { $0.maximumDuration = .seconds(7200) }
         scene.votes = try [Organisation.approval(by: "bob", for: .seconds(1800)), Organisation.approval(by: "carl", for: .seconds(1800))]

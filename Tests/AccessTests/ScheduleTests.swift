@@ -41,4 +41,22 @@ import Testing
         try onTime.apply(.activate(by: holder, at: start, maximum: .seconds(600)), at: start)
         #expect(onTime.notAfter == start + .seconds(600))
     }
+
+    @Test func `a node opens nothing on an activation before the start, and everything on one at the start`() throws {
+        let start = Organisation.asked + .seconds(3600)
+        let ours = try Organisation(Organisation.entitlement { $0.scheduledWithin = .seconds(86_400) })
+        let plain = try Organisation.terms(for: .seconds(600))
+        let terms = RequestTerms(
+            id: plain.id, person: plain.person, entitlement: plain.entitlement, charterVersion: 1, selector: plain.selector,
+            capabilities: plain.capabilities, runAs: plain.runAs, duration: plain.duration, reason: plain.reason, at: plain.at, start: start)
+        let votes = try [Organisation.approval(by: "bob", for: .seconds(600)), Organisation.approval(by: "carl", for: .seconds(600))]
+        func lease(activatedAt at: Timestamp) throws -> Lease {
+            let opening = Opening(
+                person: terms.person, device: Organisation.key(1), node: try NodeName("db-1"), capability: .shell, runAs: terms.runAs, at: start)
+            return try opening.lease(
+                under: terms, votes: votes, activation: Activation(person: terms.person, at: at), in: ours.directory, at: start)
+        }
+        #expect(throws: Refusal.tooEarly(terms.id.sibling(), start)) { try lease(activatedAt: start - .milliseconds(1)) }
+        #expect(try lease(activatedAt: start).notAfter == start + .seconds(600))
+    }
 }

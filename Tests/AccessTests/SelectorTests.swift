@@ -151,4 +151,14 @@ import Testing
     func `an unknown capability is refused`(text: String) {
         #expect(throws: Refusal.capabilityUnknown(text)) { try Capability(text) }
     }
+
+    @Test func `a node that is named is found by its name, and must match and be enabled all the same`() throws {
+        var ours = try Organisation()
+        func found(_ text: String) throws -> [String] { try ours.directory.nodes(matching: Selector(text)).map(\.name.text) }
+        #expect(try found("name=web-1|db-1|db-9") == ["db-1", "web-1"])
+        #expect(try found("name=db-1|db-2,env=test").isEmpty)
+        #expect(try found("name=db-1,role=db") == ["db-1"])
+        ours.directory.nodes[try NodeName("db-1")]?.isEnabled = false
+        #expect(try found("name=db-1|db-2") == ["db-2"])
+    }
 }
