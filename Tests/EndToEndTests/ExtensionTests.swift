@@ -80,6 +80,28 @@ struct ExtensionTests {
         }
     }
 
+    @Test func `grants that overlap end each for itself`() async throws {
+        try await Installation.with { here in
+            var grants: [String] = []
+            for _ in 1...2 {
+                let request = try await here.request()
+                let approved: RequestAnswer = try await here.stint(as: "lead", "approve", request.id, "--yes", "--json").decoded()
+                grants.append(try #require(approved.grant))
+            }
+            let shells = try grants.map { try here.terminal(as: "oncall", "shell", "db-1", "--grant", $0) }
+            for (shell, grant) in zip(shells, grants) {
+                try await eventually("a session of \(grant)") { try await here.sessions(of: grant).contains { $0.state == "live" } }
+                shell.send("echo mine-$((40+2))\r")
+                try await shell.expect("mine-42")
+            }
+            try await here.stint(as: "lead", "revoke", grants[0]).checked()
+            #expect(try await here.receipted(grants[0]).endReason == "revoked")
+            shells[1].send("echo still-$((1+1))\r")
+            try await shells[1].expect("still-2")
+            #expect(try await here.show(grant: grants[1]).state == "active")
+        }
+    }
+
     @Test func `more time is asked for inside the session`() async throws {
         try await Installation.with { here in
             let session = try await here.markedShell(for: "60s")
