@@ -9,20 +9,8 @@ package enum PlainKey {
 
     /// - Returns: the PEM text.
     package static func text(_ seed: borrowing SecretBytes) throws(CryptographyError) -> [UInt8] {
-        let key = seed.reveal { bytes in
-            EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
-        }
-        guard let key else { throw CryptographyError(call: "EVP_PKEY_new_raw_private_key") }
-        defer { EVP_PKEY_free(key) }
-        guard let plain = EVP_PKEY2PKCS8(key) else { throw CryptographyError(call: "EVP_PKEY2PKCS8") }
-        defer { PKCS8_PRIV_KEY_INFO_free(plain) }
-        guard let bio = BIO_new(BIO_s_mem()) else { throw CryptographyError(call: "BIO_new") }
-        defer { BIO_free(bio) }
-        var start: UnsafePointer<CChar>?
-        guard PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio, plain) == 1, case let count = stint_bio_bytes(bio, &start), count > 0, let start else {
-            throw CryptographyError(call: "PEM_write_bio_PKCS8_PRIV_KEY_INFO")
-        }
-        return Array(UnsafeRawBufferPointer(start: start, count: count))
+        let info = try KeyInfo(seed)
+        return try KeyInfo.text("PEM_write_bio_PKCS8_PRIV_KEY_INFO") { PEM_write_bio_PKCS8_PRIV_KEY_INFO($0, info.handle) }
     }
 
     /// - Returns: nil for a text that is no such key.
@@ -31,16 +19,7 @@ package enum PlainKey {
         guard text.count <= maximumBytes, let bio = BIO_new_mem_buf(text, Int32(text.count)) else { return nil }
         defer { BIO_free(bio) }
         guard let plain = PEM_read_bio_PKCS8_PRIV_KEY_INFO(bio, nil, nil, nil) else { return nil }
-        defer { PKCS8_PRIV_KEY_INFO_free(plain) }
-        guard let key = EVP_PKCS82PKEY(plain) else { return nil }
-        defer { EVP_PKEY_free(key) }
-        guard EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 else { return nil }
-        var isRead = false
-        let seed = SecretBytes(count: SigningKey.seedLength) { target in
-            var length = target.count
-            isRead = EVP_PKEY_get_raw_private_key(key, target.bindMemory(to: UInt8.self).baseAddress, &length) == 1
-                && length == target.count
-        }
-        return isRead ? try SigningKey(seed: seed) : nil
+        guard let seed = KeyInfo(owning: plain).seed else { return nil }
+        return try SigningKey(seed: seed)
     }
 }

@@ -19,32 +19,20 @@ package enum ProtectedKey {
     package static func protect(
         _ seed: borrowing SecretBytes, with passphrase: borrowing SecretBytes
     ) throws(CryptographyError) -> [UInt8] {
-        let key = seed.reveal { bytes in
-            EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
-        }
-        guard let key else { throw CryptographyError(call: "EVP_PKEY_new_raw_private_key") }
-        defer { EVP_PKEY_free(key) }
-        guard let plain = EVP_PKEY2PKCS8(key) else { throw CryptographyError(call: "EVP_PKEY2PKCS8") }
-        defer { PKCS8_PRIV_KEY_INFO_free(plain) }
+        let info = try KeyInfo(seed)
         var salt = try Random.bytes(16)
         guard let scheme = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), &salt, 16, nil, cost.N, cost.r, cost.p) else {
             throw CryptographyError(call: "PKCS5_pbe2_set_scrypt")
         }
         let sealed = passphrase.reveal { bytes in
-            PKCS8_set0_pbe(bytes.bindMemory(to: CChar.self).baseAddress, Int32(bytes.count), plain, scheme)
+            PKCS8_set0_pbe(bytes.bindMemory(to: CChar.self).baseAddress, Int32(bytes.count), info.handle, scheme)
         }
         guard let sealed else {
             X509_ALGOR_free(scheme)
             throw CryptographyError(call: "PKCS8_set0_pbe")
         }
         defer { X509_SIG_free(sealed) }
-        guard let bio = BIO_new(BIO_s_mem()) else { throw CryptographyError(call: "BIO_new") }
-        defer { BIO_free(bio) }
-        var start: UnsafePointer<CChar>?
-        guard PEM_write_bio_PKCS8(bio, sealed) == 1, case let count = stint_bio_bytes(bio, &start), count > 0, let start else {
-            throw CryptographyError(call: "PEM_write_bio_PKCS8")
-        }
-        return Array(UnsafeRawBufferPointer(start: start, count: count))
+        return try KeyInfo.text("PEM_write_bio_PKCS8") { PEM_write_bio_PKCS8($0, sealed) }
     }
 
     /// - Returns: the seed; nil for a wrong passphrase, and for a text that is no such key.
@@ -57,18 +45,6 @@ package enum ProtectedKey {
         let opened = passphrase.reveal { bytes in
             PKCS8_decrypt(sealed, bytes.bindMemory(to: CChar.self).baseAddress, Int32(bytes.count))
         }
-        guard let plain = opened else { return nil }
-        defer { PKCS8_PRIV_KEY_INFO_free(plain) }
-        guard let key = EVP_PKCS82PKEY(plain) else { return nil }
-        defer { EVP_PKEY_free(key) }
-        guard EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 else { return nil }
-        var isRead = false
-        let seed = SecretBytes(count: SigningKey.seedLength) { target in
-            var length = target.count
-            isRead = EVP_PKEY_get_raw_private_key(key, target.bindMemory(to: UInt8.self).baseAddress, &length) == 1
-                && length == target.count
-        }
-        if isRead { return seed }
-        return nil
+        return opened.flatMap { KeyInfo(owning: $0).seed }
     }
 }

@@ -104,6 +104,7 @@ struct SystemWatch {
         for home in homes(prefix) {
             for name in ["authorized_keys", "authorized_keys2"] {
                 let path = home + "/.ssh/" + name
+                // Most people have none.
                 guard look.mayVisit(), let status = try? FileStatus(ofLink: path) else { continue }
                 found[.keys, default: [:]][path] = Seen(inode: status.inode, changed: status.changed)
             }
@@ -137,6 +138,7 @@ struct SystemWatch {
         guard look.mayVisit(), let status = try? FileStatus(ofLink: path) else { return }
         visit(path, status)
         guard status.isDirectory, depth > 0 else { return }
+        // As above: what changed is found where it can be read.
         try? DurableFile.visitDirectory(path) { name in
             walk(path + "/" + name, depth: depth - 1, &look, visit)
             return !look.isExhausted

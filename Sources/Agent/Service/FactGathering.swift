@@ -39,6 +39,7 @@ extension NodeFacts {
     }
 
     private static func lines(_ path: String) -> [String] {
+        // A kernel without the file has nothing to say about it; facts decide nothing.
         let bytes = (try? DurableFile.readKernelFile(path, maximumBytes: 1 << 20)) ?? []
         return bytes.split(separator: UInt8(ascii: "\n")).map { cleaned(String(decoding: $0, as: UTF8.self)) }
     }
