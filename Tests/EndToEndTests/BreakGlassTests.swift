@@ -46,7 +46,7 @@ struct BreakGlassTests {
 
         @Test func `a command runs on the node at once, without a seat filled, and everybody skipped is told`() async throws {
             let here = try Installation.here
-            let file = here.directory + "/broken-\(UInt32.random(in: 0 ... .max))"
+            let file = here.scratch("broken")
             let request = try await breakGlass(here, ["touch", file])
             #expect(FileManager.default.fileExists(atPath: file))
             #expect(request.consent == "break-glass" && request.review?.state == "due")
@@ -179,7 +179,7 @@ struct BreakGlassTests {
     }
 
     private func expectNothing(_ here: Installation, _ words: String) async throws {
-        let file = here.directory + "/opened-\(UInt32.random(in: 0 ... .max))"
+        let file = here.scratch("opened")
         let outcome = try await here.exec("touch", file)
         #expect(outcome.status != 0 && outcome.errors.contains(words), "\(outcome.errors)")
         #expect(!FileManager.default.fileExists(atPath: file))

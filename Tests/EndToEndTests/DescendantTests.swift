@@ -11,7 +11,7 @@ struct DescendantTests {
     ]
 
     /// Starts one process of each kind, with the marker and the kind among its arguments.
-    private static func script(_ marker: String, in directory: String) -> String {
+    private static func script(_ marker: String, in directory: String, scratch: String) -> String {
         """
         run() { exec -a "\(marker)-$1" sleep 1000; }
         run background >/dev/null 2>&1 &
@@ -20,7 +20,7 @@ struct DescendantTests {
         ( ( run double >/dev/null 2>&1 & ) & )
         bash -c 'trap "" HUP TERM; while :; do sleep 0.2; done' \(marker)-trap >/dev/null 2>&1 &
         run disown >/dev/null 2>&1 & disown
-        TMUX_TMPDIR=\(directory) tmux -f /dev/null new-session -d "exec -a \(marker)-tmux sleep 1000" >/dev/null 2>&1
+        TMUX_TMPDIR=\(scratch) tmux -f /dev/null new-session -d "exec -a \(marker)-tmux sleep 1000" >/dev/null 2>&1
         bash \(directory)/refork \(marker)-refork >/dev/null 2>&1 &
         env -i setsid bash -c 'exec -a \(marker)-bare sleep 1000' >/dev/null 2>&1 &
 
@@ -70,7 +70,7 @@ struct DescendantTests {
 
     private func prepare(_ here: Installation, _ marker: String) throws -> String {
         _ = try here.file("refork", Self.refork)
-        return try here.file("script-\(marker)", Self.script(marker, in: here.directory))
+        return try here.file("script-\(marker)", Self.script(marker, in: here.directory, scratch: here.directory + "/scratch"))
     }
 
     /// Waits until every kind lives: a test that kills nobody proves nothing.

@@ -177,7 +177,7 @@ private enum Forgery {
 
     /// Makes sure that `oncall` gets nothing run, and is told what is missing.
     static func expectRefusal(_ here: Installation, saying words: String) async throws {
-        let file = here.directory + "/opened-\(UInt32.random(in: 0 ... .max))"
+        let file = here.scratch("opened")
         let outcome = try await here.exec("touch", file)
         #expect(outcome.status != 0)
         #expect(outcome.errors.contains(words), "\(outcome.errors)")

@@ -11,7 +11,7 @@ private enum NodePolicy {
 
     static let rules = [
         "capabilities": #"["shell", "exec", "exec:tail-log", "exec:answer"]"#,
-        "runAs": Programs.isRoot ? "[\"root\", \"nobody\", \"\(made)\", \"\(kept)\"]" : "[\"\(Programs.user)\"]",
+        "runAs": Programs.isRoot ? "[\"\(Programs.user)\", \"root\", \"nobody\", \"\(made)\", \"\(kept)\"]" : "[\"\(Programs.user)\"]",
     ]
 
     static let policy = """

@@ -50,14 +50,14 @@ struct NoticeTests {
         let text = try here.file("numbers-\(program)", (1...60).map { "line \($0)\n" }.joined())
         let screen = try await Screen(here, program)
         try await screen.keys("\(Programs.stint) shell db-1\r")
-        try await screen.wait(for: "#")  // the prompt; tmux shows no blanks at the end of a line
+        try await screen.wait(for: Programs.user == "root" ? "#" : "$")  // the prompt; tmux shows no blanks at the end of a line
         try await screen.keys("echo up-$((1+1))\r")
         try await screen.wait(for: "up-2")
         let command =
             switch program {
             case "vi": "vi \(text)\r"
             case "less": "less \(text)\r"
-            default: "tmux -S \(here.directory)/inner-\(program) -f /dev/null new-session 'cat \(text); exec sleep 600'\r"
+            default: "tmux -S \(here.scratch("inner")) -f /dev/null new-session 'cat \(text); exec sleep 600'\r"
             }
         try await screen.keys(command)
         let before = try await screen.wait(for: program == "tmux" ? "line 60" : "line 20")

@@ -92,7 +92,7 @@ struct PickingTests {
         let watching = try here.terminal(as: "lead", "watch-requests")
         try await watching.expect("Waiting for requests.")
         let request = try await here.request(for: "10m")
-        try await watching.expect("\u{7}\(request.id): oncall asks for db-1 as root for 10m: “a test that needs it")
+        try await watching.expect("\u{7}\(request.id): oncall asks for db-1 as \(Programs.user) for 10m: “a test that needs it")
         let next = try await here.request(for: "11m")
         try await watching.expect("\u{7}\(next.id)")
         watching.send("\u{3}")

@@ -60,7 +60,8 @@ struct ShellTests {
         let here = try Installation.here
         _ = try await here.grant()
         let shell = try await here.shell()
-        shell.send("echo now-$((1+1)); sleep 100; echo status-$?\r")
+        // Said by the program itself: between its fork and its program, bash's child throws a Ctrl-C away.
+        shell.send("sh -c 'echo now-$((1+1)); exec sleep 100'; echo status-$?\r")
         try await shell.expect("now-2")
         shell.send("\u{3}")
         try await shell.expect("ready> ", within: .seconds(30))  // the command sleeps for 100
@@ -111,7 +112,7 @@ struct ShellTests {
         _ = try await here.grant()
         let text = try here.file("lines", (1...100).map { "line \($0)\n" }.joined())
         let shell = try await here.shell()
-        shell.send("tmux -L \(here.directory.dropFirst(5)) -f /dev/null new-session 'sleep 0.5; cat \(text) | tail -3; sleep 1'\r")
+        shell.send("tmux -S \(here.scratch("tmux")) -f /dev/null new-session 'sleep 0.5; cat \(text) | tail -3; sleep 1'\r")
         try await shell.expect("\u{1B}[?1049h")
         try await shell.expect("line 100")
         try await shell.expect("\u{1B}[?1049l")

@@ -15,7 +15,7 @@ struct TamperingTests {
 
     @Test func `input that the broker repeats is not typed twice, and the node ends the session`() async throws {
         try await withTampering("repeat") { here, shell in
-            let file = here.directory + "/counted"
+            let file = here.scratch("counted")
             try await type("echo once >> \(file)\r", on: shell, until: "the node found a frame tampered with")
             return "tampered"
         }

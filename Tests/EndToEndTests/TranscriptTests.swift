@@ -28,7 +28,7 @@ struct TranscriptTests {
     private static let isRecording = ProcessInfo.processInfo.environment["STINT_TRANSCRIPTS"] == "record"
 
     @Test func `every command shows what its transcript says, line by line`() async throws {
-        guard Programs.isRoot else { return }  // they run as root on the node
+        guard Programs.isRoot else { return }  // they run as the account of the tests on the node
         let here = try Installation.here
         for var transcript in try Transcript.all() {
             let shell = try TranscriptShell(here)

@@ -46,7 +46,7 @@ struct WatchTests {
     @Test func `lines of a command without a terminal begin at the left`() async throws {
         let here = try here
         let grant = try await here.grant()
-        let flag = here.directory + "/go-\(UInt32.random(in: 0 ... .max))"
+        let flag = here.scratch("go")
         async let done = here.exec("sh", "-c", "until [ -e \(flag) ]; do sleep 0.1; done; echo one; echo two; until [ ! -e \(flag) ]; do sleep 0.1; done")
         let watching = try here.terminal(as: "lead", "watch", try await live(grant))
         try await watching.expect("Looking on")

@@ -59,7 +59,9 @@ final class Installation: Sendable {
         // Short, because paths of sockets are; and /tmp may be closed to the broker's check of parent directories.
         directory = "/tmp/stint-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
         try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+            atPath: directory, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o711])
+        try FileManager.default.createDirectory(
+            atPath: directory + "/scratch", withIntermediateDirectories: false, attributes: [.posixPermissions: 0o1777])
     }
 
     // MARK: Programs
@@ -135,6 +137,9 @@ final class Installation: Sendable {
         try Data(content.utf8).write(to: URL(fileURLWithPath: path))
         return path
     }
+
+    /// A path where a session of any user may make a file, and where there is none yet.
+    func scratch(_ name: String) -> String { "\(directory)/scratch/\(name)-\(UInt32.random(in: 0 ... .max))" }
 
     /// None of ours: a variable of the test runner must not decide what a program does.
     private static let environment = [
@@ -311,7 +316,7 @@ final class Installation: Sendable {
 /// The policy of the tests: the shipped one, with some rules changed.
 enum TestPolicy {
     static func text(_ changes: [String: String], _ more: String = "") -> String {
-        let runAs = Programs.isRoot ? #"["root", "nobody"]"# : "[\"\(Programs.user)\"]"
+        let runAs = Programs.isRoot ? #"["\#(Programs.user)", "root", "nobody"]"# : "[\"\(Programs.user)\"]"
         var rules = [
             "name": #""on-call""#, "requesters": #"["group:oncall"]"#, "nodes": #""*""#,
             "capabilities": #"["shell", "exec"]"#, "runAs": runAs, "seats": #"[{ count: 1, of: ["group:approvers"] }]"#,

@@ -25,11 +25,27 @@ enum Programs {
 
     static func isOurs(_ pid: pid_t) -> Bool { executable(of: pid)?.hasPrefix(directory + "/") ?? false }
 
-    /// The user that sessions of the tests run as: an agent that is not root can start no other.
+    /// The user that sessions of the tests run as: an agent that is not root can start no other. Where it is root, they run
+    /// as the account that the quickstart makes, too: root's own start-up files say what the machine wants, and one that
+    /// waits for a lock of an earlier, killed shell keeps every prompt from coming.
     static let user: String = {
+        if isRoot {
+            if getpwnam(account) == nil { makeAccount() }
+            return account
+        }
         guard let entry = getpwuid(geteuid()), let name = entry.pointee.pw_name else { return "root" }
         return String(cString: name)
     }()
+
+    private static let account = "stint-user"
+
+    private static func makeAccount() {
+        let useradd = Process()
+        useradd.executableURL = URL(fileURLWithPath: "/usr/sbin/useradd")
+        useradd.arguments = ["--create-home", "--shell", "/bin/bash", account]
+        try? useradd.run()  // without the account, every question for a session names what is missing
+        if useradd.processIdentifier > 0 { useradd.waitUntilExit() }
+    }
 
     static let isRoot = geteuid() == 0
 }
