@@ -90,6 +90,11 @@ package struct Pipe: ~Copyable, Sendable {
         writer = OwnedDescriptor(owning: numbers.1)
     }
 
+    /// Lets the user open either end once more, as `/dev/stdout` and `/dev/fd/3` do; needs root unless that is us.
+    package func give(to owner: User) throws(SystemError) {
+        try check("fchown") { fchown(reader.number, owner.uid, owner.gid) }  // both ends have the one inode
+    }
+
     /// Gives both ends away.
     package consuming func take(_ body: (consuming OwnedDescriptor, consuming OwnedDescriptor) -> Void) {
         body(reader, writer)

@@ -45,6 +45,31 @@ struct SeeingTests {
         #expect(try await list.process.waitForEnd().status == 0)
     }
 
+    @Test func `who looks does not wait for who writes`() async throws {
+        let here = try here
+        let grant = try await here.grant()
+        try await here.exec("true").checked()
+        let session = try await here.receipted(grant)
+        let lock = try await here.databaseLock()
+        defer { lock.send("ROLLBACK;\r.quit\r") }
+        async let written = here.stint(as: "oncall", "done", grant)
+        // The writer lets nobody through until the lock is given back, so each of these answers while it waits. Whoever
+        // replays or searches waits with it: that they do is written first.
+        let home = here.home(of: "lead")
+        let looks = [
+            ["requests"], ["grants"], ["sessions"], ["nodes"], ["show", grant], ["show", session.id],
+            ["ledger", "list"], ["documents"], ["whoami"],
+        ]
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for look in looks { group.addTask { try await here.run(Programs.stint, look, environment: ["STINT_HOME": home]).checked() } }
+            try await group.waitForAll()
+        }
+        #expect(try await here.show(grant: grant).state == "active")
+        lock.send("ROLLBACK;\r")
+        try await written.checked()
+        #expect(try await here.show(grant: grant).state != "active")
+    }
+
     @Test func `what takes longer than a second says so on a terminal, and nowhere else`() async throws {
         let here = try here
         let grant = try await here.grant()

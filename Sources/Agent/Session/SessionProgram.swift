@@ -59,7 +59,7 @@ final class SessionProgram {
             outputs = [ProgramOutput(.output, .output, from: master, window: Limits.terminalCredit)]
         } else {
             let (standardInput, output, errors) = (
-                try Ends(readByUs: false), try Ends(readByUs: true), try Ends(readByUs: true)
+                try Ends(readByUs: false, owner: user), try Ends(readByUs: true, owner: user), try Ends(readByUs: true, owner: user)
             )
             request.descriptors =
                 [standardInput, output, errors, report].map { .descriptor($0.theirs) } + [.descriptor(gate.reader.number)]
@@ -155,8 +155,9 @@ private struct Ends {
     let theirs: Int32
 
     /// Ours is non-blocking; theirs is as programs expect it.
-    init(readByUs: Bool) throws(SystemError) {
+    init(readByUs: Bool, owner: User? = nil) throws(SystemError) {
         let pipe = try Pipe()
+        if let owner { try pipe.give(to: owner) }
         if readByUs { try pipe.reader.setNonBlocking() } else { try pipe.writer.setNonBlocking() }
         var (reader, writer): (Int32, Int32) = (-1, -1)
         pipe.take { first, second in

@@ -6,6 +6,14 @@ import Testing
 extension Installation {
     private var databasePath: String { brokerHome + "/stint.db" }
 
+    /// Somebody who holds the lock for writing until told `ROLLBACK;`.
+    func databaseLock() async throws -> TerminalProgram {
+        let holder = try terminal(Programs.sqlite, [databasePath])
+        holder.send("BEGIN IMMEDIATE; SELECT 'held-' || (40 + 2);\r")
+        try await holder.expect("held-42")
+        return holder
+    }
+
     /// Runs SQL beside whatever the broker does.
     @discardableResult
     func sql(_ statements: String) async throws -> String {

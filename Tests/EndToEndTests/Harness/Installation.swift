@@ -109,22 +109,20 @@ final class Installation: Sendable {
 
     /// Runs `stint` on a terminal.
     func terminal(as person: String, _ arguments: String...) throws -> TerminalProgram {
-        let program = try TerminalProgram(
-            Programs.stint, arguments,
-            environment: Self.environment.merging(["STINT_HOME": home(of: person), "LANG": "C.UTF-8"]) { $1 })
-        processes.withLock { $0.others.append(program.process) }
-        return program
+        try terminal(Programs.stint, arguments, environment: ["STINT_HOME": home(of: person), "LANG": "C.UTF-8"])
     }
 
     /// Starts a shell of the operator's own machine on a terminal, which finds our programs by their names.
     func shellTerminal(as person: String, _ shell: String) throws -> TerminalProgram {
         let plain = ["bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]]
         let programs = String(Programs.stint.dropLast("/stint".utf8.count))
-        let program = try TerminalProgram(
+        return try terminal(
             "/usr/bin/\(shell)", plain[shell] ?? [],
-            environment: Self.environment.merging([
-                "STINT_HOME": home(of: person), "PATH": "\(programs):/usr/bin:/bin", "HOME": directory,
-            ]) { $1 })
+            environment: ["STINT_HOME": home(of: person), "PATH": "\(programs):/usr/bin:/bin", "HOME": directory])
+    }
+
+    func terminal(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws -> TerminalProgram {
+        let program = try TerminalProgram(executable, arguments, environment: Self.environment.merging(environment) { $1 })
         processes.withLock { $0.others.append(program.process) }
         return program
     }
