@@ -16,6 +16,7 @@ package enum BrokerError: Explainable, Equatable {
     case foundingOver
     case foundingTokenUnknown
     case requestIDTaken
+    case sessionIDTaken
     case tooManyPending(Int)
     case tooManySessions(Int)
     case charterOutdated(used: Int64, current: Int64)
@@ -45,6 +46,7 @@ package enum BrokerError: Explainable, Equatable {
         case .foundingOver: "founding.over"
         case .foundingTokenUnknown: "founding.unknown-token"
         case .requestIDTaken: "request.id-taken"
+        case .sessionIDTaken: "session.id-taken"
         case .tooManyPending: "request.too-many"
         case .tooManySessions: "session.too-many"
         case .charterOutdated: "charter.outdated"
@@ -76,6 +78,7 @@ package enum BrokerError: Explainable, Equatable {
         case .foundingOver: "The first administrator has joined already."
         case .foundingTokenUnknown: "That is not this broker's founding token, or it is too old."
         case .requestIDTaken: "Another request has this id already."
+        case .sessionIDTaken: "This session was opened before, or another has its id."
         case .tooManyPending(let limit): "You have \(limit) pending requests already."
         case .tooManySessions(let limit): "You have \(limit) sessions already."
         case .charterOutdated(let used, let current):
@@ -119,8 +122,9 @@ package enum BrokerError: Explainable, Equatable {
         case .recorderFailed: "See the disk of the broker; the policy demands a recording."
         case .noRoom: "Ask whoever runs the broker to make room, or to raise `recordings.limit` in its settings."
         case .holdExists: "`stint hold list` shows it. Choose another name."
+        case .requestIDTaken, .sessionIDTaken: "Try again: the next one gets another id."
         case .overloaded: "Try again in a moment."
-        case .noSuchPath, .wrongMethod, .parameterMalformed, .notFound, .notAPerson, .otherDevice, .requestIDTaken, .takenOver: nil
+        case .noSuchPath, .wrongMethod, .parameterMalformed, .notFound, .notAPerson, .otherDevice, .takenOver: nil
         }
     }
 }

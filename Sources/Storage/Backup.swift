@@ -33,7 +33,7 @@ package enum Backup {
         let step = sqlite3_backup_step(backup, -1)
         let end = sqlite3_backup_finish(backup)
         guard step == SQLITE_DONE, end == SQLITE_OK else {
-            throw StorageError(result: step == SQLITE_DONE ? end : step, detail: Statement.lastMessage(of: target.rawHandle))
+            throw StorageError(result: step == SQLITE_DONE ? end : step, of: target.rawHandle)
         }
         try target.quickCheck()
     }

@@ -91,7 +91,7 @@ package final class Connection {
     /// For text that cannot be a literal because SQLite takes no binding there. Never with text from outside.
     func execute(unchecked text: String) throws(StorageError) {
         let code = sqlite3_exec(handle, text, nil, nil, nil)
-        guard code == SQLITE_OK else { throw StorageError(result: code, detail: Statement.lastMessage(of: handle)) }
+        guard code == SQLITE_OK else { throw StorageError(result: code, of: handle) }
     }
 
     // MARK: - Transactions
@@ -140,9 +140,11 @@ package final class Connection {
         let access = mode == .readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
         let code = sqlite3_open_v2(path, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard code == SQLITE_OK, let handle else {
-            let reason = handle.map { Statement.lastMessage(of: $0) } ?? "out of memory"
-            sqlite3_close_v2(handle)
-            throw .cannotOpen(path: path, reason: reason)
+            defer { sqlite3_close_v2(handle) }
+            guard let handle else { throw .cannotOpen(path: path, reason: "out of memory") }
+            let error = StorageError(result: code, of: handle)
+            if error == .tooManyFiles { throw error }
+            throw .cannotOpen(path: path, reason: Statement.lastMessage(of: handle))
         }
         return handle
     }

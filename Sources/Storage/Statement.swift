@@ -18,7 +18,7 @@ final class Statement {
         let start = UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
         let code = sqlite3_prepare_v3(
             connection, start, Int32(clamping: text.utf8CodeUnitCount), UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, &rest)
-        guard code == SQLITE_OK else { throw StorageError(result: code, detail: Self.lastMessage(of: connection)) }
+        guard code == SQLITE_OK else { throw StorageError(result: code, of: connection) }
         guard let prepared else { throw .failed(code: SQLITE_MISUSE, detail: "an empty statement") }
         self.handle = prepared
         self.connection = connection
@@ -64,7 +64,7 @@ final class Statement {
         switch sqlite3_step(handle) {
         case SQLITE_ROW: return true
         case SQLITE_DONE: return false
-        case let code: throw StorageError(result: code, detail: Self.lastMessage(of: connection))
+        case let code: throw StorageError(result: code, of: connection)
         }
     }
 
@@ -75,7 +75,7 @@ final class Statement {
         }
         for (offset, value) in values.enumerated() {
             let code = try bind(value, at: Int32(clamping: offset + 1))
-            guard code == SQLITE_OK else { throw StorageError(result: code, detail: Self.lastMessage(of: connection)) }
+            guard code == SQLITE_OK else { throw StorageError(result: code, of: connection) }
         }
     }
 

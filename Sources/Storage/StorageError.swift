@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSQLite
+import Glibc
 import StrictJSON
 
 /// Why something could not be stored or read.
@@ -14,6 +15,8 @@ package enum StorageError: Error, Equatable {
     }
 
     case cannotOpen(path: String, reason: String)
+    /// The process has all the files open that it may.
+    case tooManyFiles
     /// Another process kept the database locked for longer than we wait.
     case busy
     /// The disk, or the database's own page limit, is full.
@@ -44,6 +47,16 @@ package enum StorageError: Error, Equatable {
 }
 
 extension StorageError {
+    /// What the last result of a connection means, by SQLite's own sentence.
+    init(result code: Int32, of connection: OpaquePointer) {
+        let isOutOfFiles = [EMFILE, ENFILE].contains(sqlite3_system_errno(connection))
+        if code & 0xff == SQLITE_CANTOPEN, isOutOfFiles {
+            self = .tooManyFiles
+        } else {
+            self.init(result: code, detail: Statement.lastMessage(of: connection))
+        }
+    }
+
     /// What an SQLite result code means; `detail` is SQLite's own sentence.
     init(result code: Int32, detail: String) {
         switch code & 0xff {  // the low byte is the kind, the rest says more about it
@@ -77,6 +90,7 @@ extension StorageError: Explainable {
     package var code: String {
         switch self {
         case .cannotOpen: "storage.cannot-open"
+        case .tooManyFiles: "storage.too-many-files"
         case .busy: "storage.busy"
         case .full: "storage.full"
         case .readOnly: "storage.read-only"
@@ -99,6 +113,7 @@ extension StorageError: Explainable {
     package var message: String {
         switch self {
         case .cannotOpen(let path, let reason): "The database \(path) cannot be opened: \(reason)."
+        case .tooManyFiles: "The database needs one more open file than this process may have."
         case .busy: "The database is locked by another process."
         case .full: "The disk that holds the database is full; nothing was stored."
         case .readOnly: "The database is open for reading only."
@@ -122,6 +137,7 @@ extension StorageError: Explainable {
     package var hint: String? {
         switch self {
         case .cannotOpen: "Check that the file and its directory belong to the user that runs this program, with modes 0600 and 0700."
+        case .tooManyFiles: "Raise the limit of open files (ulimit -n, or LimitNOFILE= of the unit)."
         case .busy, .overloaded: "Try again in a moment."
         case .full: "Free space on that disk, then try again; no restart is needed."
         case .ioError: "Look for disk errors in the kernel's log before trusting this disk with more writes."

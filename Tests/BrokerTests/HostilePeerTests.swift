@@ -46,6 +46,19 @@ import Transport
         stream.close()
     }
 
+    @Test func `an opening that is sent again is refused as taken, and leaves the first alone`() throws {
+        let story = try SessionStory()
+        let first = try story.openAsClient()
+        let second = try story.broker.client(story.oncall).upgrade(path: Route.open)
+        second.enqueue(text: ControlMessage.opening(story.opening.source).text)
+        _ = try second.flush()
+        guard case .refused(_, let problem) = try second.nextMessage() else { return #expect(Bool(false)) }
+        #expect(problem.code == "session.id-taken")
+        first.enqueueClose(1000)
+        _ = try first.flush()
+        try story.awaitState("ended")
+    }
+
     @Test func `an opening for a hidden node that is connected is answered as one for a node that there is not`() throws {
         let story = try SessionStory()
         let guest = try story.broker.enrol("guest", ["guests"])

@@ -222,6 +222,17 @@ struct BadInputTests {
         }
     }
 
+    @Test func `a broker that may have too few files open says so`() async throws {
+        let here = try Installation.here
+        let (home, _) = try await newBroker(in: here, "narrow", at: "127.0.0.1:9")
+        for limit in [8, 12, 16] {
+            let outcome = try await here.run("/bin/sh", ["-c", "ulimit -n \(limit); exec \(Programs.stintd) serve --home \(home)"])
+            // Which of the two codes depends on whose turn it is at the last descriptor.
+            let code = outcome.errors.contains("system.emfile") ? "system.emfile" : "storage.too-many-files"
+            expect(outcome, 1, code, "ulimit -n")
+        }
+    }
+
     // MARK: -
 
     private func newBroker(in here: Installation, _ name: String, at address: String) async throws -> (home: String, token: String) {

@@ -29,10 +29,18 @@ final class SearchIndexer: Sendable {
         wake = try EventCounter()
         do {
             _ = try open()
-        } catch {
+        } catch let error where Self.isOfTheFile(error) {
             Log.error("the search index is made anew: \(error)")
             for suffix in ["", "-wal", "-shm"] { try DurableFile.remove(home.searchIndex + suffix) }
             _ = try open()
+        }
+    }
+
+    /// Whether a new index would be a better one: not where the disk or the process is at its limit.
+    private static func isOfTheFile(_ error: any Error) -> Bool {
+        switch error as? StorageError {
+        case .cannotOpen, .tooManyFiles, .busy, .full, .ioError, .readOnly: false
+        default: true
         }
     }
 

@@ -28,6 +28,7 @@ extension Workflow {
         }
         let count = try database.unfinishedSessions(of: opening.value.person)
         guard count < Limits.liveSessions else { throw BrokerError.tooManySessions(count) }
+        guard try database.session(opening.id) == nil else { throw BrokerError.sessionIDTaken }
         try database.insert(Session(id: opening.id, grant: row.id), opening, at: now)
         try record(
             "session.opening", opening.id, by: opening.value.person,
