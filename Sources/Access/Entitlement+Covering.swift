@@ -174,10 +174,14 @@ extension Policy {
         throw near?.refusal(of: ask, in: directory) ?? .noNodeMatches(ask.selector)
     }
 
-    /// Why nobody is on call where `ask` comes from somebody who is at times.
-    private func dutyRefusal(for ask: Entitlement.Ask, under names: [EntitlementName]) -> Refusal? {
+    /// Why `ask` is not covered where it comes from somebody who is on call at times: nobody is, or somebody else.
+    func dutyRefusal(for ask: Entitlement.Ask, under names: [EntitlementName]) -> Refusal? {
         for case let rule? in names.map({ entitlement($0) }) where rule.requesters.contains(where: { mayMean(ask.person, by: $0) }) {
             if let refusal = dutyRefusal(of: resolve(rule, at: ask.at).requesters, at: ask.at) { return refusal }
+            for case .roster(let name) in rule.requesters where mayMean(ask.person, by: .roster(name)) {
+                guard let time = ask.at, let other = roster(name)?.onCall(at: time), other != ask.person.name else { continue }
+                return .roster(.somebodyElseOnCall(name, other))
+            }
         }
         return nil
     }

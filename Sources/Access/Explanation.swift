@@ -35,8 +35,10 @@ package struct Explanation: Sendable {
         let others = tried.map { policy.resolve($0, at: ask.at) }.filter { rule in !covering.contains { $0.name == rule.name } }
         attempts = (covering + others).map { rule in
             let isOpen = rule.windows.map { $0.end(at: now) != nil } ?? true
+            var refusal = rule.refusal(of: asked, in: directory)
+            if case .notARequester? = refusal { refusal = policy.dutyRefusal(for: asked, under: [rule.name]) ?? refusal }
             return Attempt(
-                entitlement: rule, refusal: rule.refusal(of: asked, in: directory),
+                entitlement: rule, refusal: refusal,
                 opens: isOpen ? nil : rule.windows?.opening(after: now))
         }
     }

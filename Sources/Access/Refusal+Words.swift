@@ -148,7 +148,9 @@ extension Refusal {
         case .noCharter: "The first administrator joins with the token that `stintd init` printed."
         case .personDisabled: "Ask an administrator."
         case .deviceUnknown: "Enrol it with `stint invite device` from a device that is known."
-        case .noEntitlement, .notARequester: "Ask an administrator to put you into a group that has one."
+        case .noEntitlement:
+            "Ask an administrator to put you into a group that has one. Where it goes by who is on call, `stint roster` says who is."
+        case .notARequester: "Ask an administrator to put you into a group that has one."
         case .entitlementUnknown, .capabilityNotAllowed: "`stint why NODE` tells what you may ask for, and under which entitlement."
         case .notAnAdministrator: "`stint people` shows who is; ask one of them."
         case .personUnknown: "`stint people` lists those there are."

@@ -109,6 +109,7 @@ package struct PublishedRoster: Sendable, Equatable {
 /// Why a roster says nothing, or a statement about it is not taken.
 package enum RosterRefusal: Sendable, Equatable {
     case nobodyOnCall(RosterName)
+    case somebodyElseOnCall(RosterName, PersonName)
     case neverPublished(RosterName)
     case tooOld(RosterName, Timestamp, age: Duration, maximum: Duration)
     case notSigned(RosterName)
@@ -124,6 +125,7 @@ package enum RosterRefusal: Sendable, Equatable {
     var code: String {
         switch self {
         case .nobodyOnCall: "roster.nobody-on-call"
+        case .somebodyElseOnCall: "roster.somebody-else"
         case .neverPublished: "roster.never-published"
         case .tooOld: "roster.too-old"
         case .notSigned: "roster.not-signed"
@@ -141,6 +143,7 @@ package enum RosterRefusal: Sendable, Equatable {
     var message: String {
         switch self {
         case .nobodyOnCall(let name): "Nobody is on call in roster `\(name)` at this hour."
+        case .somebodyElseOnCall(let name, let person): "You are not on call in roster `\(name)`: `\(person)` is."
         case .neverPublished(let name): "Nobody is on call in roster `\(name)`: no statement of it was published yet."
         case .tooOld(let name, let at, let age, let maximum):
             "Nobody is on call in roster `\(name)`: its newest statement is of \(at), \(DurationText.format(age)) ago, and counts for \(DurationText.format(maximum))."
@@ -163,6 +166,7 @@ package enum RosterRefusal: Sendable, Equatable {
     var hint: String? {
         switch self {
         case .nobodyOnCall, .neverPublished, .tooOld: "Whoever has the roster's key publishes a new statement: stint roster publish FILE"
+        case .somebodyElseOnCall: "Ask that person, or wait for your own turn: `stint roster` says until when."
         case .notSigned: "A roster needs `key` and `maximumAge` in the policy: see Config/policy.json5."
         case .replayed, .notLater, .forked: "Sign a statement with a higher version, made later."
         case .published: nil

@@ -10,6 +10,7 @@ package enum ClientError: Explainable, Equatable {
     case alreadyJoined(String, person: String)
     case keyDamaged(String)
     case rosterKeyDamaged(String)
+    case rosterNotSigned(String)
     case fileDamaged(String, what: String)
     case keyLocked(String)
     case noPassphrase
@@ -51,6 +52,7 @@ package enum ClientError: Explainable, Equatable {
         case .alreadyJoined: "client.already-joined"
         case .keyDamaged: "client.key-damaged"
         case .rosterKeyDamaged: "client.roster-key-damaged"
+        case .rosterNotSigned: "client.roster-not-signed"
         case .fileDamaged: "client.file-damaged"
         case .keyLocked: "key.locked"
         case .noPassphrase: "key.not-given"
@@ -91,6 +93,7 @@ package enum ClientError: Explainable, Equatable {
         case .noHome: "There is no home directory: HOME is not set."
         case .notJoined(let path): "This client has not joined any installation (looked in \(path))."
         case .alreadyJoined(let path, let person): "This client has joined already, as `\(person)` (\(path))."
+        case .rosterNotSigned(let path): "\(path) is not what `stint roster sign` writes."
         case .rosterKeyDamaged(let path): "\(path) is not an Ed25519 key in PEM without a passphrase."
         case .keyDamaged(let path): "The device key \(path) is not 64 hexadecimal digits."
         case .fileDamaged(let path, let what): "The file \(path) is damaged: \(what)"
@@ -134,6 +137,7 @@ package enum ClientError: Explainable, Equatable {
         case .noHome: "Pass --home DIR."
         case .notJoined: "Ask an administrator for a token, then run: stint join TOKEN"
         case .alreadyJoined: "Use another directory: --home DIR."
+        case .rosterNotSigned(let path): "Sign the shifts first: stint roster sign \(path) --key FILE -o \(path).signed"
         case .rosterKeyDamaged: "Make one: stint roster key FILE, or openssl genpkey -algorithm ed25519 -out FILE"
         case .keyDamaged: "Restore the file from a backup, or enrol this machine again from another device of yours."
         case .keyLocked: "Type it at a terminal: stint key unlock"

@@ -78,7 +78,7 @@ import Testing
         #expect(try onCall(before, at: .seconds(3600)) == "anna")
         #expect(try onCall(after, at: .seconds(3600)) == "bob")
         #expect(try ask("anna", at: .seconds(3599), in: after) == nil)
-        #expect(try ask("anna", at: .seconds(3601), in: after) == .noEntitlement(try PersonName("anna")))
+        #expect(try ask("anna", at: .seconds(3601), in: after) == .roster(.somebodyElseOnCall(try RosterName("dba"), try PersonName("bob"))))
     }
 
     @Test func `the first missing fact is told`() throws {

@@ -158,6 +158,9 @@ struct RosterSignCommand: Command {
         var known: SignedRoster?
         if case .statements(let roster)? = directory.charter?.policy.roster(file.roster)?.source { known = roster }
         let statement = file.statement(root: identity.root, after: known, now: .now())
+        if known == nil {
+            console.errors("warning: the policy has no roster `\(file.roster)` that statements fill; nobody takes this before it has.\n")
+        }
         try known?.check(statement.content, of: file.roster) { directory.people[$0] != nil }
         let text = try statement.signed(with: key).source.json.text + "\n"
         guard let output else {
@@ -206,7 +209,7 @@ struct RosterPublishCommand: Command {
         ]
         setting.show(.object(object), in: console) {
             isNew
-                ? "Version \(content.version) of roster `\(name)` is published, with \(content.shifts.count) shifts.\n"
+                ? "Version \(content.version) of roster `\(name)` is published, with \(content.shifts.count) shift\(content.shifts.count == 1 ? "" : "s").\n"
                 : "Version \(content.version) of roster `\(name)` is published already.\n"
         }
         return 0
@@ -215,7 +218,13 @@ struct RosterPublishCommand: Command {
     private func read(_ user: Operator) throws -> Signed<RosterStatement> {
         let bytes = try DurableFile.read(path, maximumBytes: 2 * SignedText.maximumLength)
         guard let signature else {
-            return try Signed(try SignedText(try JSONValue(parsing: bytes, limits: JSONLimits(bytes: 2 * SignedText.maximumLength))))
+            let value: JSONValue
+            do {
+                value = try JSONValue(parsing: bytes, limits: JSONLimits(bytes: 2 * SignedText.maximumLength))
+            } catch {
+                throw ClientError.rosterNotSigned(path)
+            }
+            return try Signed(try SignedText(value))
         }
         // Read once for its name, which tells under which key it must be.
         let text = String(decoding: bytes, as: UTF8.self)
