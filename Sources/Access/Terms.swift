@@ -75,7 +75,7 @@ package struct Vote: Sendable, Equatable {
     package let person: PersonName
     package let verdict: Verdict
     package let note: String
-    package let at: Timestamp
+    package var at: Timestamp
 
     package init(person: PersonName, verdict: Verdict, note: String, at: Timestamp) {
         self.person = person

@@ -30,6 +30,10 @@ struct ExtensionTests {
             try await here.stint(as: "admin", "evidence", session.grant, "--output", file).checked()
             let verified = try await here.stint(as: "admin", "verify", file).checked()
             #expect(verified.text.contains(asked.id) && verified.text.contains("agreed to by lead"))
+            let story = try await here.stint(as: "admin", "show", session.grant).checked().text
+            let told = ["started the grant, until", "oncall asked for 10s more (\(asked.id))", "lead agreed to \(asked.id)", "the grant ended"]
+            let places = told.map { story.range(of: $0)?.lowerBound }
+            #expect(!places.contains(nil) && places.compactMap(\.self) == places.compactMap(\.self).sorted(), "\(story)")
             try await here.verifyLedger()
         }
     }
@@ -104,14 +108,17 @@ struct ExtensionTests {
 
     @Test func `more time is asked for inside the session`() async throws {
         try await Installation.with { here in
-            let session = try await here.markedShell(for: "60s")
+            let session = try await here.markedShell(for: "2m")
             session.terminal.send("\r~+")
             try await session.terminal.expect("how much longer")
-            session.terminal.send(" 30s the index is half built\r")
+            session.terminal.send(" 2m the index is half built\r")
             try await session.terminal.expect("May agree: lead")
             let pending: [RequestAnswer] = try await here.stint(as: "lead", "requests", "--to-decide", "--json").decoded()
             try await here.stint(as: "lead", "approve", try #require(pending.first).id, "--yes").checked()
             try await session.terminal.expect("was extended")
+            session.terminal.send("\rexit\r")
+            try await session.terminal.expect("Grant \(session.grant) is yours")
+            try await session.terminal.expect("for 3 min")
         }
     }
 }

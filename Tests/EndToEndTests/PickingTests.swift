@@ -26,9 +26,14 @@ struct PickingTests {
         try await approve.expect("digest")
         try await approve.expect("last 30 days")
         try await approve.expect("Approve this? [y/N] ")
+        // Whoever thinks for longer than a statement is fresh is not refused for that: signed is the moment of the yes.
+        try await Task.sleep(for: .milliseconds(300))
+        let yes = ContinuousClock.now
         approve.send("y\r")
         try await approve.expect("is approved")
         #expect(try await approve.process.waitForEnd().status == 0)
+        let vote = try #require(try await here.show(request: second.id).votes.first)
+        #expect(try vote.at.instant() > yes - .milliseconds(50))
         #expect(try await here.show(grant: "g" + second.id.dropFirst()).granted == 300)
         #expect(try await here.show(request: first.id).state == "pending")
     }

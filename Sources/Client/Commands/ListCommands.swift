@@ -38,6 +38,16 @@ struct RequestsCommand: Command {
         return 0
     }
 
+    private var nothing: String {
+        let which = state.map { " that is \($0)" } ?? ""
+        return switch scopes {
+        case ["to-decide"]: "No request\(which) waits for your vote."
+        case ["mine"]: "You made no request\(which)."
+        case let chosen where chosen.contains("all"): "You may see no request\(which)."
+        default: "You made no request\(which), and none waits for your vote. `stint requests --all` lists those of others."
+        }
+    }
+
     private func show(_ reader: Operator, in console: Console) throws {
         var rows: [Answer] = []
         for scope in scopes {
@@ -48,7 +58,7 @@ struct RequestsCommand: Command {
                 row.optionalText("id").map { !known.contains($0) } ?? true
             }
         }
-        setting.show(rows, Lists.requests(rows, now: .now()), nothing: "There is no such request.", in: console)
+        setting.show(rows, Lists.requests(rows, now: .now()), nothing: nothing, in: console)
         guard !setting.json, !isWatching else { return }
         try tellOfReviews(reader, in: console)
         try tellOfProposals(reader, in: console)
@@ -86,10 +96,10 @@ struct GrantsCommand: Command {
 
     private let list: ScopedList
 
-    init(_ values: ParsedValues) throws(UsageError) { list = ScopedList(values, Route.grants) }
+    init(_ values: ParsedValues) throws(UsageError) { list = ScopedList(values, "grant", Route.grants) }
 
     func run(in console: Console) throws -> Int32 {
-        try list.run("There is no such grant.", in: console) { Lists.grants($0, now: .now()) }
+        try list.run(in: console) { Lists.grants($0, now: .now()) }
     }
 }
 
@@ -106,10 +116,10 @@ struct SessionsCommand: Command {
 
     private let list: ScopedList
 
-    init(_ values: ParsedValues) throws(UsageError) { list = ScopedList(values, Route.sessions) }
+    init(_ values: ParsedValues) throws(UsageError) { list = ScopedList(values, "session", Route.sessions) }
 
     func run(in console: Console) throws -> Int32 {
-        try list.run("There is no such session.", in: console) { Lists.sessions($0, now: .now()) }
+        try list.run(in: console) { Lists.sessions($0, now: .now()) }
     }
 }
 
@@ -179,15 +189,20 @@ private struct ScopedList {
     private let isWatching: Bool
     private let path: String
     private let query: [(name: String, value: String)]
+    private let nothing: String
 
-    init(_ values: ParsedValues, _ path: String) {
+    /// - Parameter kind: one of them, as people call it.
+    init(_ values: ParsedValues, _ kind: String, _ path: String) {
         setting = CommandSetting(values)
         isWatching = values.flag("watch")
         self.path = path
+        let which = kind + (values.value("state").map { " that is \($0)" } ?? "")
+        nothing = values.flag("all")
+            ? "You may see no \(which)." : "You have no \(which). `stint \(kind)s --all` lists those of others that you may see."
         query = [("scope", values.flag("all") ? "all" : "mine")] + (values.value("state").map { [("state", $0)] } ?? [])
     }
 
-    func run(_ nothing: String, in console: Console, _ table: @escaping ([Answer]) -> Table) throws -> Int32 {
+    func run(in console: Console, _ table: @escaping ([Answer]) -> Table) throws -> Int32 {
         let reader = try setting.signIn()
         let show = { (console: Console) in
             let rows = try Answer(try reader.broker.get(path, query)).items()

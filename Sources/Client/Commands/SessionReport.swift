@@ -25,11 +25,11 @@ struct SessionReport {
             let result = try client.run()
             if client.isInLine { console.errors("\n") }
             switch result {
-            case .ended(let ending): return tell(ending)
+            case .ended(let ending): return tell(ending, until: client.notAfter)
             case .closed:
                 return say("Session \(session.id) was closed; the node has not confirmed its end yet.")
             case .signalled(let signal, let ending):
-                if let ending { _ = tell(ending) }
+                if let ending { _ = tell(ending, until: client.notAfter) }
                 return 128 + signal.rawValue
             }
         } catch SessionFault.tampered {
@@ -50,19 +50,21 @@ struct SessionReport {
     }
 
     /// A command that ended by itself says all with its status.
-    private func tell(_ ending: SessionEnding) -> Int32 {
+    ///
+    /// - Parameter deadline: the grant's end, which may have moved since the session was opened.
+    private func tell(_ ending: SessionEnding, until deadline: Timestamp) -> Int32 {
         let isPlain = ending.reason == .exited && session.plan.terminal == nil && ending.left == 0
         if !isPlain {
             _ = say(EndingWords.sentence(session.id, ending))
-            if session.plan.terminal != nil, let next = next(after: ending.reason) {
+            if session.plan.terminal != nil, let next = next(after: ending.reason, until: deadline) {
                 for line in next.split(separator: "\n") { _ = say(String(line)) }
             }
         }
         return EndingWords.status(of: ending)
     }
 
-    private func next(after reason: Session.EndReason) -> String? {
-        EndingWords.next(after: reason, on: session.plan.use.node, grant: grant, until: session.notAfter, now: .now())
+    private func next(after reason: Session.EndReason, until deadline: Timestamp) -> String? {
+        EndingWords.next(after: reason, on: session.plan.use.node, grant: grant, until: deadline, now: .now())
     }
 
     private func say(_ text: String) -> Int32 {

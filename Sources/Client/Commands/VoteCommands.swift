@@ -71,13 +71,17 @@ struct ApproveCommand: Command {
         if let digest, !request.digest.hex.utf8.starts(with: digest.utf8) {
             throw ClientError.otherDigest(id.description, got: request.digest.hex)
         }
-        let vote = try request.approval(
+        var vote = try request.approval(
             by: me, duration: duration, on: selector, note: note, in: approver.directory, at: .now())
         if !setting.json || !isSure {
             let history = RequesterHistory(of: request.terms.person, seenBy: approver, now: .now())
             console.errors(VoteText.question(request, vote, answer, history, in: approver.directory, now: .now()))
         }
-        if !isSure { try Confirmation.ask("Approve this?", in: console) }
+        if !isSure {
+            try Confirmation.ask("Approve this?", in: console)
+            // Signed is the moment of the yes: whoever thinks for a while must not be refused for an old statement.
+            vote.at = .now()
+        }
         let result = try approver.cast(vote, on: request)
         setting.show(result.json, in: console) { VoteText.outcome(id, result) }
         return 0

@@ -11,7 +11,8 @@ struct Timeline {
 
     init(request: Answer, grant: Answer?, sessions: [Answer]) {
         let who = request.optionalText("requester") ?? "?"
-        add(request, "createdAt", "\(who) asked for \(ObjectText.seconds(request, "duration") ?? "?")")
+        let more = request.optionalText("extends").map { " more of \($0)" } ?? ""
+        add(request, "createdAt", "\(who) asked for \(ObjectText.seconds(request, "duration") ?? "?")\(more)")
         for look in request.objects("looked") { add(look, "at", "\(look.optionalText("person") ?? "?") looked at it") }
         for vote in request.objects("votes") {
             let verdict = vote.optionalText("verdict") == "approve" ? "approved" : "denied it"
@@ -21,8 +22,10 @@ struct Timeline {
         let state = request.optionalText("state") ?? "?"
         if state != "pending" { add(request, "resolvedAt", "the request is \(state)") }
         if let grant {
-            let until = grant.time("notAfter").map { ", until \(TimeText.local($0))" } ?? ""
-            add(grant, "notBefore", "\(who) started the grant\(until)")
+            let extensions = grant.objects("extensions")
+            let end = extensions.isEmpty ? grant.time("notAfter") : Self.firstEnd(of: grant)
+            add(grant, "notBefore", "\(who) started the grant" + (end.map { ", until \(TimeText.local($0))" } ?? ""))
+            for more in extensions { add(more, by: who) }
             add(grant, "endedAt", "the grant ended: \(grant.optionalText("endReason") ?? "?")")
         }
         for session in sessions { add(session) }
@@ -42,6 +45,22 @@ struct Timeline {
         self.init(
             request: request, grant: grant,
             sessions: sessions.filter { $0.optionalText("grant") == grantID.description })
+    }
+
+    /// When the grant would have ended had nobody asked for more.
+    private static func firstEnd(of grant: Answer) -> Timestamp? {
+        guard let start = grant.time("notBefore"), let granted = grant.optionalInteger("granted") else { return nil }
+        return start + .seconds(granted)
+    }
+
+    private mutating func add(_ more: Answer, by who: String) {
+        let id = more.optionalText("id") ?? "?"
+        let reason = more.optionalText("reason").map { ": “\($0)”" } ?? ""
+        add(more, "createdAt", "\(who) asked for \(ObjectText.seconds(more, "duration") ?? "?") more (\(id))\(reason)")
+        let state = more.optionalText("state") ?? "?"
+        let approvers = more.texts("approvers").joined(separator: ", ")
+        let words = state == "approved" ? "\(approvers) agreed to \(id)" : "\(id) is \(state)"
+        add(more, "resolvedAt", words)
     }
 
     private mutating func add(_ session: Answer) {

@@ -7,6 +7,7 @@ struct RequestAnswer: Decodable, Sendable {
     struct Vote: Decodable, Sendable {
         let person: String
         let verdict: String
+        let at: String
     }
 
     let id: String
