@@ -83,7 +83,7 @@ package final class BrokerServer: Sendable {
         let writer = try Writer(path: home.database, migrator: Schema.migrator)
         defer { writer.stop() }
         let last = try writer.perform { try $0.ledgerTime() }
-        return try Sweeper(writer, BrokerClock(known: last ?? Timestamp(milliseconds: 0))).pass { _ in }
+        return try Sweeper(writer, BrokerClock(known: last ?? Timestamp(milliseconds: 0))).pass()
     }
 }
 

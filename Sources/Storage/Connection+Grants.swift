@@ -8,11 +8,18 @@ import StrictJSON
 package struct StoredGrant: Sendable {
     package var machine: Grant
     package let request: RequestID
-    package let activation: Signed<ActivationStatement>?
+    fileprivate let activationText: (statement: String, signatures: String)?
     package let createdAt: Timestamp
     package let endedAt: Timestamp?
 
     package var id: GrantID { machine.id }
+
+    /// Read only when somebody asks for it: who ends a thousand grants does not.
+    package var activation: Signed<ActivationStatement>? {
+        get throws {
+            try activationText.map { try Signed(try SignedText(text: $0.statement, signatures: $0.signatures)) }
+        }
+    }
 }
 
 extension Connection {
@@ -131,11 +138,10 @@ extension Connection {
             notBefore: try row.optionalInteger("not_before").map { Timestamp(milliseconds: $0) },
             notAfter: try row.optionalInteger("not_after").map { Timestamp(milliseconds: $0) },
             lease: try row.integer("lease"), endReason: reason, state: state, version: try row.integer("version"))
-        let hasActivation = try row.optionalText("activation") != nil
+        let activation = try row.optionalText("activation")
         return StoredGrant(
             machine: machine, request: try RequestID(try row.text("request")),
-            activation: hasActivation
-                ? try signed(row, ActivationStatement.self, "activation", "activation_signatures") : nil,
+            activationText: try activation.map { ($0, try row.text("activation_signatures")) },
             createdAt: Timestamp(milliseconds: try row.integer("created_at")),
             endedAt: try row.optionalInteger("ended_at").map { Timestamp(milliseconds: $0) })
     }

@@ -13,14 +13,17 @@ final class JobQueue: Sendable {
     private let state = Monitor(State())
 
     /// Adds a job, or tells its caller at once, on this thread, that it is refused.
-    func add(_ job: Job) {
+    func add(_ job: Job) { add([job]) }
+
+    /// Adds all of the jobs one behind the other, or none.
+    private func add(_ jobs: [Job]) {
         let refusal: StorageError? = state.update(waking: .one) { state in
             guard !state.isClosed else { return .stopped }
-            guard state.waiting.count < Self.limit else { return .overloaded(waiting: state.waiting.count) }
-            state.waiting.append(job)
+            guard state.waiting.count + jobs.count <= Self.limit else { return .overloaded(waiting: state.waiting.count) }
+            state.waiting += jobs
             return nil
         }
-        if let refusal { job.fail(refusal) }
+        if let refusal { for job in jobs { job.fail(refusal) } }
     }
 
     /// Adds a job and waits for its outcome.
@@ -28,6 +31,15 @@ final class JobQueue: Sendable {
         let outcome = Monitor<Result<Value, any Error>?>(nil)
         add(Job(work) { result in outcome.update(waking: .all) { $0 = result } })
         return try outcome.wait { $0 }.get()
+    }
+
+    /// Adds so many jobs that do the same, one behind the other, and waits for their outcomes.
+    func perform<Value: Sendable>(
+        _ count: Int, _ work: @escaping @Sendable (Connection) throws -> Value
+    ) -> [Result<Value, any Error>] {
+        let outcomes = Monitor<[Result<Value, any Error>]>([])
+        add((0..<count).map { _ in Job(work) { result in outcomes.update(waking: .all) { $0.append(result) } } })
+        return outcomes.wait { $0.count == count ? $0 : nil }
     }
 
     /// Waits for work. At most `maximum` jobs, oldest first; none at all means closed and empty.

@@ -59,6 +59,18 @@ package final class Writer: Sendable {
         return try queue.perform(job)
     }
 
+    /// Does `job` so many times, each undone alone by what it throws, and waits until all are on disk. They share
+    /// transactions, and are short: what a job changes is kept twice until it is done, and SQLite walks over that again with
+    /// each statement of the job (3.40, a statement journal in memory), so one job of 500 rows costs far more than 100 of 5.
+    ///
+    /// - Returns: what became of each, in the order in which they were done.
+    package func perform<Value: Sendable>(
+        _ count: Int, times job: @escaping @Sendable (Connection) throws -> Value
+    ) -> [Result<Value, any Error>] {
+        precondition(!thread.isCurrent, "the writer cannot wait for itself")
+        return queue.perform(count, job)
+    }
+
     /// Takes no more jobs, does those that wait, and returns when the last is done and the file is closed.
     package func stop() {
         precondition(!thread.isCurrent, "the writer cannot wait for itself")

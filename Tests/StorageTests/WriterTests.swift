@@ -63,6 +63,25 @@ import Testing
         #expect(try values.map { row in try row.integer("value") } == [1, 3])
     }
 
+    @Test func `of jobs that are done many times each sees what was done before, and one that throws is undone alone`() throws {
+        let writer = try writer()
+        let outcomes = writer.perform(50) { connection in
+            let count = try connection.first("SELECT count(*) AS count FROM number")?.integer("count") ?? 0
+            let number = try connection.first("SELECT coalesce(max(value), 0) + 1 AS next FROM number")?.integer("next") ?? 0
+            try connection.run("INSERT INTO number (value) VALUES (?1)", .integer(number))
+            // The third of them fails once: what it wrote is not there for the next.
+            if count == 2, Self.failures.exchange(1, ordering: .relaxed) == 0 { throw Refused() }
+            return number
+        }
+        #expect(outcomes.count == 50)
+        #expect(outcomes.count { (try? $0.get()) == nil } == 1, "one is refused")
+        #expect(outcomes.compactMap { try? $0.get() } == Array(1...49), "in their order, and nothing twice")
+        writer.stop()
+        #expect(throws: StorageError.stopped) { try writer.perform(2) { _ in }[1].get() }
+    }
+
+    private static let failures = Atomic(0)
+
     @Test func `each of 64 callers is told after its row is stored, and no row is lost`() throws {
         let writer = try writer()
         let readers = try ReaderPool(path: directory.database, count: 2)

@@ -86,6 +86,7 @@ struct Presentation {
 
     func grant(_ grant: StoredGrant, of request: StoredRequest) throws -> JSONValue {
         let terms = request.machine.terms
+        let activation = try grant.activation
         var nodes: Set<NodeName>?
         for signed in request.votes {
             guard case .approve(let allowed, _) = signed.value.vote.verdict else { continue }
@@ -105,8 +106,8 @@ struct Presentation {
             "notAfter": Self.time(grant.machine.notAfter), "endedAt": Self.time(grant.endedAt),
             "endReason": (grant.machine.endReason?.rawValue).map { .string($0) } ?? .null,
             "requestDigest": .string(request.statement.digest.hex),
-            "activationDigest": (grant.activation?.digest.hex).map { .string($0) } ?? .null,
-            "activation": grant.activation?.source.json ?? .null, "consent": Self.consent(request),
+            "activationDigest": (activation?.digest.hex).map { .string($0) } ?? .null,
+            "activation": activation?.source.json ?? .null, "consent": Self.consent(request),
         ])
     }
 

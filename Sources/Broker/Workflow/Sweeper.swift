@@ -5,7 +5,7 @@
 package import Access
 import Evidence
 import Posix
-import Storage
+package import Storage
 import Synchronization
 import Transport
 
@@ -17,10 +17,12 @@ package struct Sweeper: Sendable {
     private let writer: Writer
     private let clock: BrokerClock
 
-    /// Rows in one transaction, so that verbs are not kept waiting.
-    private static let batch = 500
+    /// Rows of each kind in one job: a long one is slow (``Writer/perform(_:times:)``).
+    private static let batch = 5
+    /// Jobs in one transaction where much is due, so that verbs are not kept waiting.
+    private static let jobs = 100
 
-    init(_ writer: Writer, _ clock: BrokerClock) {
+    package init(_ writer: Writer, _ clock: BrokerClock) {
         self.writer = writer
         self.clock = clock
     }
@@ -41,19 +43,25 @@ package struct Sweeper: Sendable {
         }
     }
 
+    /// One pass where nobody waits to be told.
+    package func pass() throws -> Report { try pass { _ in } }
+
     /// - Parameter told: consequences of each transaction, after its commit.
     func pass(_ told: @Sendable ([Consequence]) -> Void) throws -> Report {
         var report = Report()
+        var jobs = 1
         while true {
-            let (part, consequences) = try writer.perform { [clock] connection in
+            let parts = writer.perform(jobs) { [clock] connection in
                 var workflow = Workflow(connection, Roll(), at: clock.now)
                 var report = Report()
                 try workflow.sweep(limit: Self.batch, &report)
-                return (report, workflow.consequences)
+                return (report: report, consequences: workflow.consequences)
             }
-            told(consequences)
-            report.add(part)
-            if part.total == 0 { return report }
+            // Those that were stored are told of, whatever became of the others.
+            for case .success(let part) in parts { told(part.consequences) }
+            for part in parts { report.add(try part.get().report) }
+            guard let last = try parts.last?.get().report, last.total > 0 else { return report }
+            jobs = last.total < Self.batch ? 1 : Self.jobs
         }
     }
 }

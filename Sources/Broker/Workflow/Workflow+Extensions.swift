@@ -100,7 +100,7 @@ extension Workflow {
 extension Connection {
     /// All that a node needs to decide about an opening under a grant, or about its lease.
     func evidence(for opening: Signed<OpeningStatement>, under grant: StoredGrant) throws -> OpeningEvidence? {
-        guard let activation = grant.activation, let request = try request(grant.request) else { return nil }
+        guard let activation = try grant.activation, let request = try request(grant.request) else { return nil }
         let extended = try extensions(of: grant.request).compactMap { row in
             row.machine.state == .approved ? row.extensionEvidence(onlyApprovals: true) : nil
         }

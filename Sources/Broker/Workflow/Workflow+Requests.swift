@@ -105,7 +105,7 @@ extension Workflow {
         try verify(statement, by: statement.value.person, root: statement.value.root, sentFrom: device)
         let request = try find(requestWith: statement.value.request)
         var grant = try find(request.id.sibling() as GrantID)
-        if let known = grant.activation, known.digest == statement.digest { return grant.id }
+        if let known = try grant.activation, known.digest == statement.digest { return grant.id }
         try checkFresh(statement.value.at)
         try checkNotEnded(grant.id)
         let rules = try EntitlementInForce(for: request.machine.terms, in: directory)

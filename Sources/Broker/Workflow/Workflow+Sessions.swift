@@ -12,7 +12,7 @@ extension Workflow {
     mutating func open(_ opening: Signed<OpeningStatement>, from device: PublicKey) throws -> OpeningEvidence {
         try verify(opening, by: opening.value.person, root: opening.value.root, sentFrom: device)
         let open = try database.openGrants(of: opening.value.person)
-        guard let row = open.first(where: { $0.activation?.digest == opening.value.activation }),
+        guard let row = try open.first(where: { try $0.activation?.digest == opening.value.activation }),
             let evidence = try database.evidence(for: opening, under: row)
         else { throw BrokerError.notFound(kind: "grant", "that is active under this activation") }
         let request = try find(row.request)
