@@ -68,6 +68,13 @@ let targets: [[Target]] = [
             name: "stint-simulate", dependencies: ["Simulator"], path: "Tests/SimulatorProgram", swiftSettings: settings),
     ],
     [
+        // Puts loads on a real broker, for `deploy/bench loads`; no part of what is shipped.
+        .executableTarget(
+            name: "stint-loads",
+            dependencies: ["Access", "Evidence", "StrictJSON", "Posix", "Transport", "Protocol", "Storage", "Broker"],
+            path: "Tests/LoadProgram", swiftSettings: settings),
+    ],
+    [
         // A broker that changes what it relays, for the tests that show that both ends notice.
         .executableTarget(
             name: "stintd-tampering", dependencies: ["Access", "Broker", "Client", "Evidence"], path: "Tests/TamperingBroker", swiftSettings: settings),
