@@ -5,7 +5,7 @@ private import Glibc
 extension Program {
     /// Does what the command line asks, and tells what went wrong in sentences.
     ///
-    /// - Parameter arguments: without the program's own name: `Array(CommandLine.arguments.dropFirst())`.
+    /// - Parameter arguments: without the program's own name: ``OwnArguments``.
     /// - Returns: the exit status.
     package func main(arguments: [String], console: Console = .standard()) -> Int32 {
         let status: Int32

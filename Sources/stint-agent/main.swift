@@ -6,7 +6,7 @@ import Glibc
 
 // The two commands by which the agent starts itself again are not for people: they skip the parser, because every
 // session waits for both.
-let arguments = Array(CommandLine.arguments.dropFirst())
+let arguments = OwnArguments.words(of: "stint-agent")
 switch arguments.first {
 case SupervisorProcess.command: exit(SupervisorProcess.run(Array(arguments.dropFirst())))
 case SecondStage.command: exit(SecondStage.run(Array(arguments.dropFirst())))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Client
+import CommandLineKit
 import Glibc
 
-exit(ClientProgram.run(Array(CommandLine.arguments.dropFirst())))
+exit(ClientProgram.run(OwnArguments.words(of: "stint")))

@@ -10,7 +10,7 @@ enum Stintd {
     static func main() {
         umask(0o077)
         Signals.ignoreBrokenPipe()
-        exit(program.main(arguments: Array(CommandLine.arguments.dropFirst())))
+        exit(program.main(arguments: OwnArguments.words(of: program.name)))
     }
 
     static let program = Program(

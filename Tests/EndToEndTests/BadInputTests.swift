@@ -233,6 +233,19 @@ struct BadInputTests {
         }
     }
 
+    @Test(arguments: [Programs.stint, Programs.stintd, Programs.agent])
+    func `a program that cannot read its own arguments does not take that for none`(_ program: String) async throws {
+        let here = try Installation.here
+        let trace = here.scratch("trace")
+        try await here.run("/usr/bin/strace", ["-f", "-qq", "-e", "trace=openat", "-o", trace, program, "--version"]).checked()
+        let calls = try String(contentsOfFile: trace, encoding: .utf8).split(separator: "\n")
+        let number = try #require(calls.firstIndex { $0.contains("/proc/self/maps") }) + 1
+        let outcome = try await here.run(
+            "/usr/bin/strace",
+            ["-f", "-qq", "-e", "trace=openat", "-e", "inject=openat:error=EMFILE:when=\(number)", "-o", "/dev/null", program, "--version"])
+        expect(outcome, 1, "usage.no-arguments", "ulimit -n")
+    }
+
     // MARK: -
 
     private func newBroker(in here: Installation, _ name: String, at address: String) async throws -> (home: String, token: String) {
