@@ -207,7 +207,8 @@ struct BadInputTests {
                 #expect(shown <= recorded && shown > 65_536, "\(shown) bytes shown, \(recorded) recorded")
                 // Room for the receipt.
                 try FileManager.default.removeItem(atPath: path)
-                let session = try await eventually("the receipt") {
+                // It is free when whoever reads the file has closed it: the index, at low priority.
+                let session = try await eventually("the receipt", within: .seconds(60)) {
                     let session = try await here.show(session: id)
                     return session.state == "ended" ? session : nil
                 }
