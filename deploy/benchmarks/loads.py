@@ -126,13 +126,15 @@ def growth(found):
                   "worst of 40", "start to first answer", "memory (PSS)", "load"], rows)
     grants = [size["grants"] for size in sizes]
     seconds = [size["sweep"]["microseconds"] / 1e6 for size in sizes]
+    processor = [size["sweep"]["processorTime"] / 1e6 for size in sizes]
     idle = [size["sweep"]["idleAfter"]["median"] / 1000 for size in sizes]
     starts = [median(start["microseconds"] for start in size["starts"]) / 1000 for size in sizes]
     memory = [median(start["memory"]["pss"] for start in size["starts"]) / 1024 for size in sizes]
     due = sizes[0]["sweep"]["due"]
     return text, {
         "sweep": plot.chart(f"Ending {due:,} grants that are due at once", "grants stored", "seconds",
-                            [("measured", list(zip(grants, seconds))), ("limit", [(x, 2) for x in grants])], logarithmic=True),
+                            [("measured", list(zip(grants, seconds))), ("of it processor time", list(zip(grants, processor))),
+                             ("limit", [(x, 2) for x in grants])], logarithmic=True),
         "idle": plot.chart("A pass of the sweeper with nothing due", "grants stored", "milliseconds",
                            [("measured", list(zip(grants, idle))), ("limit", [(x, 5) for x in grants])], logarithmic=True),
         "start": plot.chart("Start of stintd to its first answer", "grants stored", "milliseconds",

@@ -4,7 +4,7 @@ import math
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 560, 320
-LEFT, RIGHT, TOP, BOTTOM = 64, 24, 44, 76
+LEFT, RIGHT, TOP, BOTTOM = 64, 40, 44, 76
 COLOURS = ("#1f5fa8", "#b4531a", "#3f7d3a")
 
 
