@@ -65,6 +65,8 @@ static inline int stint_open(const char *path, int flags, mode_t mode) { return 
 /// The lowest free descriptor number from `minimum` on, for the same open file; close-on-exec.
 static inline int stint_duplicate(int descriptor, int minimum) { return fcntl(descriptor, F_DUPFD_CLOEXEC, minimum); }
 
+/// The bytes that a pipe holds, rounded up by the kernel (fcntl(2), F_SETPIPE_SZ).
+static inline int stint_set_pipe_size(int descriptor, int size) { return fcntl(descriptor, F_SETPIPE_SZ, size); }
 static inline int stint_get_flags(int descriptor) { return fcntl(descriptor, F_GETFL); }
 static inline int stint_set_flags(int descriptor, int flags) { return fcntl(descriptor, F_SETFL, flags); }
 static inline int stint_get_descriptor_flags(int descriptor) { return fcntl(descriptor, F_GETFD); }

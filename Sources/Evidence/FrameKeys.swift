@@ -110,6 +110,8 @@ package final class FrameAuthenticator {
     package static let tagLength = 16
 
     private let context: OpaquePointer
+    private let nonceBase: [UInt8]
+    /// That of the frame before; the memory is used again.
     private var nonce: [UInt8]
     private var counter: UInt64 = 0
 
@@ -122,7 +124,8 @@ package final class FrameAuthenticator {
             throw CryptographyError(call: "EVP_EncryptInit_ex")
         }
         self.context = context
-        nonce = Array(nonceBase)
+        self.nonceBase = Array(nonceBase)
+        nonce = self.nonceBase
     }
 
     /// Writes the 16 bytes of the tag of the next frame, which is `header` followed by `payload`.
@@ -132,10 +135,9 @@ package final class FrameAuthenticator {
         precondition(tag.count == Self.tagLength, "a tag has 16 bytes")
         var length: Int32 = 0
         // XOR of base and counter (as TLS 1.3 does, RFC 8446 §5.3): a nonce is never used twice under one key.
-        var current = nonce
-        for index in 0..<8 { current[4 + index] ^= UInt8(truncatingIfNeeded: counter >> UInt64(56 - 8 * index)) }
+        for index in 0..<8 { nonce[4 + index] = nonceBase[4 + index] ^ UInt8(truncatingIfNeeded: counter >> UInt64(56 - 8 * index)) }
         counter += 1
-        guard EVP_EncryptInit_ex(context, nil, nil, nil, current) == 1,
+        guard EVP_EncryptInit_ex(context, nil, nil, nil, nonce) == 1,
             Self.add(header, to: context), Self.add(payload, to: context),
             EVP_EncryptFinal_ex(context, tag.baseAddress?.assumingMemoryBound(to: UInt8.self), &length) == 1,
             EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagLength), tag.baseAddress) == 1

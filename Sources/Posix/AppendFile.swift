@@ -24,12 +24,16 @@ package struct AppendFile: ~Copyable, Sendable {
     }
 
     /// Writes everything, into the kernel's cache.
-    package func append(_ bytes: [UInt8]) throws(SystemError) {
+    package func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
         do {
             try file.writeAll(bytes)
         } catch {
             throw error.about(path)
         }
+    }
+
+    package func append(_ bytes: [UInt8]) throws(SystemError) {
+        try bytes.span.bytes.withUnsafeBytes { (buffer: UnsafeRawBufferPointer) throws(SystemError) in try append(buffer) }
     }
 
     /// Puts what was appended so far on disk.

@@ -2,12 +2,11 @@
 
 /// The limits of the wire, in one place (DESIGN 8). Each is checked before memory is spent on what it limits.
 package enum Limits {
-    /// Payload of one session frame, in bytes: a TLS record and its headers stay under 16 KiB for keystrokes' sake, bulk
-    /// may fill the largest frame.
-    package static let framePayload = 32 * 1024
+    /// Payload of one session frame, in bytes. A keystroke fills a few of them, bulk data all.
+    package static let framePayload = 64 * 1024
     /// Bytes in flight from end to end before the sender waits for credit, for a terminal: Control-C then stops a flood
     /// within a quarter of a second on a slow terminal (measured).
-    package static let terminalCredit = 256 * 1024
+    package static let terminalCredit = 128 * 1024
     /// The same for a command without a terminal.
     package static let streamCredit = 1024 * 1024
     /// Entries of the roll in one message.

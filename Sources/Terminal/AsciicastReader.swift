@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
+
 /// The first line of a recording. Members that we do not know are skipped: other programs write more of them.
 package struct AsciicastHeader: Equatable, Sendable {
     package var size: WindowSize
@@ -80,27 +82,49 @@ package struct AsciicastReader: Sendable {
     }
 
     private let maximumLine: Int
+    private let skipped: [UInt8]
     private var partial: [UInt8] = []
     private var line = 0
 
-    /// - Parameter maximumLine: bytes without the newline. A frame of 64 KiB takes at most six times as much.
-    package init(maximumLine: Int = 1 << 20) { self.maximumLine = maximumLine }
+    /// - Parameters:
+    ///   - maximumLine: bytes without the newline. A frame of 64 KiB takes at most six times as much.
+    ///   - skipped: codes of one character whose events are not looked at and not given.
+    package init(maximumLine: Int = 1 << 20, skipping skipped: String = "") {
+        self.maximumLine = maximumLine
+        self.skipped = Array(skipped.utf8)
+    }
 
     /// Takes the next bytes and gives what is whole.
     package mutating func feed(_ bytes: [UInt8]) throws(AsciicastError) -> [Item] {
         var items: [Item] = []
         var rest = bytes[...]
-        while let newline = rest.firstIndex(of: UInt8(ascii: "\n")) {
-            partial += rest[..<newline]
-            rest = rest[(newline + 1)...]
+        while let newline = Self.newline(in: rest) {
             line += 1
-            try checkLength(line)
-            if let item = try parse(partial) { items.append(item) }
-            partial.removeAll(keepingCapacity: true)
+            if !partial.isEmpty || !skips(rest[..<newline]) {
+                partial += rest[..<newline]
+                try checkLength(line)
+                if !skips(partial[...]), let item = try parse(partial) { items.append(item) }
+                partial.removeAll(keepingCapacity: true)
+            }
+            rest = rest[(newline + 1)...]
         }
         partial += rest
         try checkLength(line + 1)
         return items
+    }
+
+    private static func newline(in bytes: ArraySlice<UInt8>) -> Int? {
+        bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress, let found = memchr(base, Int32(UInt8(ascii: "\n")), buffer.count) else { return nil }
+            return bytes.startIndex + (UnsafeRawPointer(found) - UnsafeRawPointer(base))
+        }
+    }
+
+    /// Whether a line is an event that is not wanted: `[TIME, "CODE", ` and so on.
+    private func skips(_ text: ArraySlice<UInt8>) -> Bool {
+        guard !skipped.isEmpty, line > 1, text.first == UInt8(ascii: "["), text.count <= maximumLine else { return false }
+        let parts = text.prefix(64).split(separator: UInt8(ascii: "\""), maxSplits: 2, omittingEmptySubsequences: false)
+        return parts.count == 3 && parts[1].count == 1 && skipped.contains(parts[1].first ?? 0)
     }
 
     /// Tells how the recording ended.

@@ -39,24 +39,39 @@ package struct AsciicastWriter: Sendable {
         return line.bytes
     }
 
-    /// What the terminal showed. May be empty: the bytes may be the start of a character.
+    /// What the terminal showed. May be no line: the bytes may be the start of a character.
     ///
     /// - Parameter time: since the start of the recording. A time before that of the event before counts as that.
-    package mutating func output(_ bytes: [UInt8], at time: Duration) -> [UInt8] {
-        let text = Self.wholeCharacters(of: bytes, &outputCarry)
-        return text.isEmpty ? [] : event(UInt8(ascii: "o"), text, time)
+    package mutating func output(_ bytes: UnsafeRawBufferPointer, at time: Duration, to lines: inout JSONLine) {
+        withWholeCharacters(of: bytes, \.outputCarry) { writer, text in writer.write(UInt8(ascii: "o"), text, time, to: &lines) }
     }
 
     /// What a command without a terminal wrote: mostly text, and sometimes none at all.
-    package mutating func data(_ bytes: [UInt8], at time: Duration) -> [UInt8] {
-        let text = Self.wholeCharacters(of: bytes, &outputCarry)
-        return text.isEmpty ? [] : dataEvent(UInt8(ascii: "o"), text, time)
+    package mutating func data(_ bytes: UnsafeRawBufferPointer, at time: Duration, to lines: inout JSONLine) {
+        withWholeCharacters(of: bytes, \.outputCarry) { writer, text in writer.writeData(UInt8(ascii: "o"), text, time, to: &lines) }
     }
 
     /// What the operator typed, or sent to a command.
+    package mutating func input(_ bytes: UnsafeRawBufferPointer, at time: Duration, to lines: inout JSONLine) {
+        withWholeCharacters(of: bytes, \.inputCarry) { writer, text in writer.writeData(UInt8(ascii: "i"), text, time, to: &lines) }
+    }
+
+    package mutating func output(_ bytes: [UInt8], at time: Duration) -> [UInt8] {
+        var lines = JSONLine()
+        bytes.withUnsafeBytes { output($0, at: time, to: &lines) }
+        return lines.bytes
+    }
+
+    package mutating func data(_ bytes: [UInt8], at time: Duration) -> [UInt8] {
+        var lines = JSONLine()
+        bytes.withUnsafeBytes { data($0, at: time, to: &lines) }
+        return lines.bytes
+    }
+
     package mutating func input(_ bytes: [UInt8], at time: Duration) -> [UInt8] {
-        let text = Self.wholeCharacters(of: bytes, &inputCarry)
-        return text.isEmpty ? [] : dataEvent(UInt8(ascii: "i"), text, time)
+        var lines = JSONLine()
+        bytes.withUnsafeBytes { input($0, at: time, to: &lines) }
+        return lines.bytes
     }
 
     /// A new size of the terminal.
@@ -72,7 +87,21 @@ package struct AsciicastWriter: Sendable {
     /// How many bytes of output, error output and input are in the events before: where a broker that was restarted goes
     /// on. An event of code `p`, which players skip.
     package mutating func position(_ offsets: [UInt64], at time: Duration) -> [UInt8] {
-        event(UInt8(ascii: "p"), Array(offsets.map(String.init).joined(separator: " ").utf8), time)
+        var lines = JSONLine()
+        position(offsets, at: time, to: &lines)
+        return lines.bytes
+    }
+
+    package mutating func position(_ offsets: [UInt64], at time: Duration, to lines: inout JSONLine) {
+        last = max(last, time)
+        lines.append(event: UInt8(ascii: "p"), at: last)
+        var separator = "\""
+        for offset in offsets {
+            lines.append(separator)
+            lines.append(String(offset))
+            separator = " "
+        }
+        lines.append(offsets.isEmpty ? "\"\"]\n" : "\"]\n")
     }
 
     /// The end of a chunk, with its digest. An event of code `h`, which players skip.
@@ -91,72 +120,78 @@ package struct AsciicastWriter: Sendable {
         return lines
     }
 
-    /// The carried bytes and these, up to the last whole character; the rest is carried on.
-    private static func wholeCharacters(of bytes: [UInt8], _ carry: inout [UInt8]) -> [UInt8] {
-        var all = carry.isEmpty ? bytes : carry + bytes
-        let kept = incompleteSuffix(of: all)
-        carry = Array(all.suffix(kept))
-        all.removeLast(kept)
-        return all
+    /// Lends the carried bytes and these, up to the last whole character; the rest is carried on. Nothing is copied where
+    /// nothing was carried.
+    private mutating func withWholeCharacters(
+        of bytes: UnsafeRawBufferPointer, _ carry: WritableKeyPath<Self, [UInt8]>, _ body: (inout Self, UnsafeRawBufferPointer) -> Void
+    ) {
+        let carried = self[keyPath: carry]
+        guard carried.isEmpty else {
+            self[keyPath: carry] = []
+            return (carried + Array(bytes)).withUnsafeBytes { withWholeCharacters(of: $0, carry, body) }
+        }
+        let kept = Self.incompleteSuffix(of: bytes)
+        if kept > 0 { self[keyPath: carry] = Array(bytes.suffix(kept)) }
+        if bytes.count > kept { body(&self, UnsafeRawBufferPointer(rebasing: bytes.dropLast(kept))) }
     }
 
     private mutating func event(_ code: UInt8, _ bytes: [UInt8], _ time: Duration) -> [UInt8] {
-        last = max(last, time)
-        var line = JSONLine(capacity: bytes.count + bytes.count / 4 + 32)
-        line.append(event: code, at: last)
-        let isExact = line.append(quoting: bytes)
-        line.append("]\n")
-        if !isExact { line.append(exactly: bytes, at: last) }
-        return line.bytes
+        var lines = JSONLine()
+        bytes.withUnsafeBytes { write(code, $0, time, to: &lines) }
+        return lines.bytes
     }
 
-    private mutating func dataEvent(_ code: UInt8, _ bytes: [UInt8], _ time: Duration) -> [UInt8] {
-        guard bytes.count >= 64, Self.isBinary(bytes) else { return event(code, bytes, time) }
+    private mutating func write(_ code: UInt8, _ bytes: UnsafeRawBufferPointer, _ time: Duration, to lines: inout JSONLine) {
         last = max(last, time)
-        var line = JSONLine(capacity: bytes.count / 3 * 4 + 128)
-        line.append(event: code, at: last)
-        line.append("\"[\(bytes.count) bytes that are not text]\\r\\n\"]\n")
-        line.append(exactly: bytes, at: last)
-        return line.bytes
+        lines.append(event: code, at: last)
+        let isExact = lines.append(quoting: bytes)
+        lines.append("]\n")
+        if !isExact { lines.append(exactly: bytes, at: last) }
+    }
+
+    private mutating func writeData(_ code: UInt8, _ bytes: UnsafeRawBufferPointer, _ time: Duration, to lines: inout JSONLine) {
+        guard bytes.count >= 64, Self.isBinary(bytes) else { return write(code, bytes, time, to: &lines) }
+        last = max(last, time)
+        lines.append(event: code, at: last)
+        lines.append("\"[\(bytes.count) bytes that are not text]\\r\\n\"]\n")
+        lines.append(exactly: bytes, at: last)
     }
 
     /// Whether one byte of eight is no character, or a control that text does not have.
     ///
     /// A long piece is judged by its beginning. A wrong guess costs room and nothing else.
-    private static func isBinary(_ bytes: [UInt8]) -> Bool {
-        bytes.prefix(4096).withUnsafeBufferPointer { text in
-            var strange = 0
-            var index = 0
-            while index < text.count {
-                switch UTF8Step(UnsafeBufferPointer(rebasing: text[index...])) {
-                case .scalar(let scalar, let length):
-                    if scalar < 0x20, !(0x07...0x0D).contains(scalar), scalar != 0x1B { strange += 1 }
-                    index += length
-                case .invalid(let length):
-                    strange += length
-                    index += length
-                case .incomplete: index = text.count
-                }
+    private static func isBinary(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let text = UnsafeBufferPointer(rebasing: bytes.assumingMemoryBound(to: UInt8.self).prefix(1024))
+        var strange = 0
+        var index = 0
+        while index < text.count {
+            switch UTF8Step(UnsafeBufferPointer(rebasing: text[index...])) {
+            case .scalar(let scalar, let length):
+                if scalar < 0x20, !(0x07...0x0D).contains(scalar), scalar != 0x1B { strange += 1 }
+                index += length
+            case .invalid(let length):
+                strange += length
+                index += length
+            case .incomplete: index = text.count
             }
-            return strange * 8 > text.count
         }
+        return strange * 8 > text.count
     }
 
     /// How many bytes at the end are the start of a character.
-    private static func incompleteSuffix(of bytes: [UInt8]) -> Int {
-        bytes.withUnsafeBufferPointer { buffer in
-            for length in 1...3 where length <= buffer.count {
-                let suffix = UnsafeBufferPointer(rebasing: buffer[(buffer.count - length)...])
-                if suffix[0] & 0xC0 == 0x80 { continue }  // in the middle of a character: look further back
-                return UTF8Step(suffix) == .incomplete ? length : 0
-            }
-            return 0
+    private static func incompleteSuffix(of bytes: UnsafeRawBufferPointer) -> Int {
+        let buffer = bytes.assumingMemoryBound(to: UInt8.self)
+        for length in 1...3 where length <= buffer.count {
+            let suffix = UnsafeBufferPointer(rebasing: buffer[(buffer.count - length)...])
+            if suffix[0] & 0xC0 == 0x80 { continue }  // in the middle of a character: look further back
+            return UTF8Step(suffix) == .incomplete ? length : 0
         }
+        return 0
     }
 }
 
 extension JSONLine {
-    fileprivate mutating func append(exactly bytes: [UInt8], at time: Duration) {
+    fileprivate mutating func append(exactly bytes: UnsafeRawBufferPointer, at time: Duration) {
         append(event: UInt8(ascii: "x"), at: time)
         append(base64: bytes)
         append("]\n")

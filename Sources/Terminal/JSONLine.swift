@@ -1,87 +1,167 @@
 // SPDX-License-Identifier: Apache-2.0
+// SECURITY: raw memory. Room is made before each write for the most that it can take, and counted afterwards.
 
-/// A line of a recording, made byte by byte: a busy terminal passes through here.
-struct JSONLine {
-    private(set) var bytes: [UInt8] = []
+/// Lines of a recording, made byte by byte: a busy terminal passes through here. The memory is used again and again.
+package struct JSONLine: ~Copyable {
+    private var storage: UnsafeMutableRawBufferPointer
+    private var count = 0
 
-    init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+    package init(capacity: Int = 256) { storage = .allocate(byteCount: max(capacity, 64), alignment: 16) }
 
-    mutating func append(_ text: String) { bytes += text.utf8 }
+    deinit { storage.deallocate() }
+
+    /// A copy of the bytes.
+    var bytes: [UInt8] { withBytes { Array($0) } }
+
+    package var isEmpty: Bool { count == 0 }
+
+    /// Lends the bytes.
+    package func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+        try body(UnsafeRawBufferPointer(rebasing: storage[..<count]))
+    }
+
+    /// Forgets the bytes and keeps the memory.
+    package mutating func removeAll() { count = 0 }
+
+    mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    }
 
     /// `[12.000345, "o", `
     mutating func append(event code: UInt8, at time: Duration) {
         let (seconds, attoseconds) = time.components
         let micros = String(attoseconds / 1_000_000_000_000)
         append("[\(seconds).")
-        for _ in micros.utf8.count..<6 { bytes.append(UInt8(ascii: "0")) }
+        for _ in micros.utf8.count..<6 { append(byte: UInt8(ascii: "0")) }
         append(micros)
         append(", \"")
-        bytes.append(code)
+        append(byte: code)
         append("\", ")
     }
 
     /// Appends a JSON string. Returns whether it says exactly these bytes; what is not UTF-8 becomes U+FFFD.
     @discardableResult
-    mutating func append(quoting text: [UInt8]) -> Bool {
-        bytes.append(UInt8(ascii: "\""))
-        let isExact = text.withUnsafeBufferPointer { quote($0) }
-        bytes.append(UInt8(ascii: "\""))
+    mutating func append(quoting text: UnsafeRawBufferPointer) -> Bool {
+        append(byte: UInt8(ascii: "\""))
+        // The longest that a byte becomes is an escape of six; and plain text is written eight bytes at a time.
+        let (length, isExact) = JSONQuoting.write(text, to: reserve(6 * text.count + 8))
+        commit(length)
+        append(byte: UInt8(ascii: "\""))
         return isExact
     }
+
+    @discardableResult
+    mutating func append(quoting text: [UInt8]) -> Bool { text.withUnsafeBytes { append(quoting: $0) } }
 
     /// Appends bytes in base64, which a JSON string holds as it is.
-    mutating func append(base64 data: [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
-        bytes += Base64.encode(data)
-        bytes.append(UInt8(ascii: "\""))
+    mutating func append(base64 data: UnsafeRawBufferPointer) {
+        append(byte: UInt8(ascii: "\""))
+        commit(Base64.write(data, to: reserve(Base64.length(of: data.count))))
+        append(byte: UInt8(ascii: "\""))
     }
 
-    private mutating func quote(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        var isExact = true
-        var index = 0
+    private mutating func append(byte: UInt8) {
+        reserve(1)[0] = byte
+        commit(1)
+    }
+
+    private mutating func append(_ more: UnsafeRawBufferPointer) {
+        guard !more.isEmpty else { return }
+        reserve(more.count).copyMemory(from: more)
+        commit(more.count)
+    }
+
+    /// Memory of at least `minimum` bytes behind what is there.
+    private mutating func reserve(_ minimum: Int) -> UnsafeMutableRawBufferPointer {
+        if storage.count - count < minimum {
+            let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(2 * storage.count, count + minimum), alignment: 16)
+            larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage[..<count]))
+            storage.deallocate()
+            storage = larger
+        }
+        return UnsafeMutableRawBufferPointer(rebasing: storage[count...])
+    }
+
+    private mutating func commit(_ more: Int) {
+        precondition(more >= 0 && more <= storage.count - count)
+        count += more
+    }
+}
+
+/// The inside of a JSON string.
+enum JSONQuoting {
+    /// Writes `text` as it stands between quotes.
+    ///
+    /// - Parameter target: at least six bytes for each of `text`, and eight more.
+    /// - Returns: how many bytes were written, and whether they say exactly `text`.
+    static func write(_ text: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer) -> (length: Int, isExact: Bool) {
+        precondition(target.count >= 6 * text.count + 8)
+        var (isExact, index, end) = (true, 0, 0)
         while index < text.count {
-            let plain = PlainRun.length(in: text, from: index)
-            if plain > 0 { bytes += UnsafeBufferPointer(rebasing: text[index..<index + plain]) }
-            index += plain
-            guard index < text.count else { break }
-            if text[index] < 0x80 {
-                escape(text[index])
-                index += 1
-                continue
+            // Eight at a time. The word is stored whole: what is behind its plain bytes is overwritten.
+            if index + 8 <= text.count {
+                let word = text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                target.storeBytes(of: word, toByteOffset: end, as: UInt64.self)
+                let plain = PlainRun.length(in: UInt64(littleEndian: word))
+                index += plain
+                end += plain
+                if plain == 8 { continue }
             }
-            let character = UnsafeBufferPointer(rebasing: text[index...])
-            switch UTF8Step(character) {
-            case .scalar(_, let length):
-                bytes += character[..<length]
-                index += length
-            case .invalid(let length):
-                (isExact, index) = (false, index + length)
-                bytes += UTF8Step.replacement
-            case .incomplete:
-                (isExact, index) = (false, text.count)
-                bytes += UTF8Step.replacement
+            let byte = text[index]
+            if PlainRun.isPlain(byte) {
+                target[end] = byte
+                index += 1
+                end += 1
+            } else if byte < 0x80 {
+                end += escape(byte, to: target, at: end)
+                index += 1
+            } else {
+                let character = UnsafeBufferPointer<UInt8>(rebasing: text.assumingMemoryBound(to: UInt8.self)[index...])
+                switch UTF8Step(character) {
+                case .scalar(_, let length):
+                    for _ in 0..<length {
+                        target[end] = text[index]
+                        index += 1
+                        end += 1
+                    }
+                case .invalid(let length):
+                    (isExact, index) = (false, index + length)
+                    end += replace(in: target, at: end)
+                case .incomplete:
+                    (isExact, index) = (false, text.count)
+                    end += replace(in: target, at: end)
+                }
             }
         }
-        return isExact
+        return (end, isExact)
+    }
+
+    private static func replace(in target: UnsafeMutableRawBufferPointer, at place: Int) -> Int {
+        for (index, byte) in UTF8Step.replacement.enumerated() { target[place + index] = byte }
+        return UTF8Step.replacement.count
     }
 
     /// RFC 8259 §7: quote, backslash and controls cannot stand as they are.
-    private mutating func escape(_ byte: UInt8) {
-        bytes.append(UInt8(ascii: "\\"))
+    private static func escape(_ byte: UInt8, to target: UnsafeMutableRawBufferPointer, at place: Int) -> Int {
+        target[place] = UInt8(ascii: "\\")
         switch byte {
-        case UInt8(ascii: "\n"): bytes.append(UInt8(ascii: "n"))
-        case UInt8(ascii: "\r"): bytes.append(UInt8(ascii: "r"))
-        case UInt8(ascii: "\t"): bytes.append(UInt8(ascii: "t"))
-        case 0x08: bytes.append(UInt8(ascii: "b"))
-        case 0x0C: bytes.append(UInt8(ascii: "f"))
-        case 0x20...: bytes.append(byte)
+        case UInt8(ascii: "\n"): target[place + 1] = UInt8(ascii: "n")
+        case UInt8(ascii: "\r"): target[place + 1] = UInt8(ascii: "r")
+        case UInt8(ascii: "\t"): target[place + 1] = UInt8(ascii: "t")
+        case 0x08: target[place + 1] = UInt8(ascii: "b")
+        case 0x0C: target[place + 1] = UInt8(ascii: "f")
+        case 0x20...: target[place + 1] = byte
         default:
             let low = byte & 15
-            bytes += [
-                UInt8(ascii: "u"), UInt8(ascii: "0"), UInt8(ascii: "0"), UInt8(ascii: "0") + (byte >> 4),
-                low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10,
-            ]
+            target[place + 1] = UInt8(ascii: "u")
+            target[place + 2] = UInt8(ascii: "0")
+            target[place + 3] = UInt8(ascii: "0")
+            target[place + 4] = UInt8(ascii: "0") + (byte >> 4)
+            target[place + 5] = low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10
+            return 6
         }
+        return 2
     }
 }
 
@@ -89,25 +169,17 @@ struct JSONLine {
 enum PlainRun {
     private static let ones: UInt64 = 0x0101_0101_0101_0101
 
-    /// How many of them there are from `start` on.
-    static func length(in text: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
-        var index = start
-        // Eight at a time, as long as none of the eight is another: Mycroft's test for a byte below a limit.
-        let raw = UnsafeRawBufferPointer(text)
-        while index + 8 <= text.count {
-            let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            let others = below(word, 0x20) | below(word ^ (ones &* 0x22), 1) | below(word ^ (ones &* 0x5C), 1) | word
-            guard others & (ones &* 0x80) == 0 else { break }
-            index += 8
-        }
-        while index < text.count, isPlain(text[index]) { index += 1 }
-        return index - start
+    /// How many of the eight bytes of a word there are before the first other one; the first byte is the lowest.
+    static func length(in word: UInt64) -> Int {
+        // Mycroft's test for a byte below a limit. What it borrows goes upwards, so that the lowest byte found is right.
+        let others = below(word, 0x20) | below(word ^ (ones &* 0x22), 1) | below(word ^ (ones &* 0x5C), 1) | word
+        return (others & (ones &* 0x80)).trailingZeroBitCount / 8
     }
 
     /// The high bit of some byte is set exactly where one is below `limit`, of which none has its own high bit set.
     private static func below(_ word: UInt64, _ limit: UInt64) -> UInt64 { (word &- ones &* limit) & ~word }
 
-    private static func isPlain(_ byte: UInt8) -> Bool {
+    static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 }

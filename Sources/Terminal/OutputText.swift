@@ -38,7 +38,13 @@ package struct OutputText: Sendable {
     /// Takes the next output and gives the lines that are whole.
     package mutating func feed(_ bytes: [UInt8], at time: Duration) -> [Line] {
         var lines: [Line] = []
-        for byte in sanitiser.feed(bytes) {
+        let shown = sanitiser.feed(bytes)
+        var index = 0
+        while index < shown.count {
+            index += takeRun(of: shown, from: index)
+            guard index < shown.count else { break }
+            let byte = shown[index]
+            index += 1
             switch state {
             case .text: take(byte, at: time, &lines)
             case .escape:
@@ -58,6 +64,20 @@ package struct OutputText: Sendable {
         var lines: [Line] = []
         end(&lines)
         return lines
+    }
+
+    /// Takes plain characters behind others of their line, as far as the line goes, at once.
+    ///
+    /// - Returns: how many.
+    private mutating func takeRun(of shown: [UInt8], from index: Int) -> Int {
+        guard state == .text, !line.isEmpty else { return 0 }
+        let end = min(shown.count, index + Self.longestLine - line.count)
+        var last = index
+        shown.withUnsafeBufferPointer { shown in
+            while last < end, (0x20...0x7E).contains(shown[last]) { last += 1 }
+        }
+        line += shown[index..<max(index, last)]
+        return max(0, last - index)
     }
 
     private mutating func take(_ byte: UInt8, at time: Duration, _ lines: inout [Line]) {

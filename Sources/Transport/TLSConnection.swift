@@ -112,6 +112,15 @@ package final class TLSConnection: @unchecked Sendable {
         }
     }
 
+    /// Has the kernel hold back what does not fill a segment, for records that are written one right after the other; off
+    /// again, what was held back goes out.
+    package func hold(_ isOn: Bool) {
+        guard descriptor >= 0 else { return }
+        var value: Int32 = isOn ? 1 : 0
+        // It only saves work; it fails on a socket that is gone, which the next call on it reports.
+        _ = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// Says goodbye, so that the peer knows nothing is missing. Does nothing on a connection that failed.
     package func closeNotify() {
         guard let handle, isEstablished, !hasFailed else { return }

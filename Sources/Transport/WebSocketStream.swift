@@ -161,6 +161,10 @@ package final class WebSocketStream: @unchecked Sendable {
     ///
     /// - Returns: true when everything is written; false: wait until the socket is writable.
     package func flush() throws(TransportError) -> Bool {
+        // Each record is a write of its own. What is more than one wakes the peer once for all of them.
+        let isLong = outgoing.count > Self.record
+        if isLong { connection.hold(true) }
+        defer { if isLong { connection.hold(false) } }
         while !outgoing.isEmpty {
             switch try connection.write(UnsafeRawBufferPointer(outgoing.readable)) {
             case .bytes(let count): outgoing.consume(count)

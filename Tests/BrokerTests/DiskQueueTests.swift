@@ -31,7 +31,7 @@ import Testing
         let (queue, bell) = (try DiskQueue(), Bell())
         let recorder = try Recorder(
             path, opening(), SessionID("s-7k2p9x"), at: Timestamp(milliseconds: 1_800_000_000_000), disk: (queue, { bell.ring() }))
-        let piece = [UInt8](repeating: UInt8(ascii: "x"), count: Limits.streamCredit / 4)
+        let piece = [UInt8](repeating: UInt8(ascii: "x"), count: Limits.streamCredit)
         _ = try piece.withUnsafeBytes { try recorder.output($0, at: 0) }
         #expect(try recorder.acknowledge(always: false) == nil)
         _ = try piece.withUnsafeBytes { try recorder.output($0, at: UInt64(piece.count)) }

@@ -104,6 +104,63 @@ import Testing
         unlink(path)
     }
 
+    @Test(arguments: [true, false])
+    func `pieces of every sort and size are recorded byte for byte`(terminal: Bool) throws {
+        defer { unlink(path) }
+        let recorder = try begin(terminal: terminal)
+        var whole: [UInt8] = []
+        for (number, size) in [1, 63, 64, 65, 1024, 1025, Limits.framePayload - 1, Limits.framePayload, 2, 0, 4096].enumerated() {
+            for sort in 0..<3 {
+                let piece = (0..<size).map { index in
+                    switch sort {
+                    case 0: UInt8(truncatingIfNeeded: (index + number) &* 41 ^ index >> 8)  // no text
+                    case 1: index % 50 == 49 ? UInt8(ascii: "\n") : UInt8(0x20 + (index + number) % 0x5F)
+                    default: Array("äß☃".utf8)[(index + number) % 7]
+                    }
+                }
+                try output(recorder, piece, at: whole.count)
+                whole += piece
+            }
+        }
+        recorder.finish()
+        #expect(try recorded() == whole)
+        #expect(try RecordingEnd(of: path, isTerminal: terminal).output == UInt64(whole.count))
+    }
+
+    private func markers() throws -> [String] {
+        var reader = AsciicastReader()
+        return try reader.feed(Array(try Data(contentsOf: URL(fileURLWithPath: path)))).compactMap { item in
+            guard case .event(let event) = item, case .marker(let text) = event.kind else { return nil }
+            return text
+        }
+    }
+
+    @Test func `what is beyond the limit of a stream is counted, and has a digest, also where it was interrupted`() throws {
+        defer { unlink(path) }
+        let piece = (0..<Limits.framePayload).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let digest = { (bytes: [UInt8]) in try Digest(of: bytes).hex }
+        var recorder = try begin(terminal: false)
+        // The last piece of what is recorded goes three bytes beyond.
+        var offset = 0
+        while offset < Recorder.streamLimit + 3 - piece.count {
+            try output(recorder, piece, at: offset)
+            offset += piece.count
+        }
+        let last = Array(piece.prefix(Recorder.streamLimit + 3 - offset))
+        try output(recorder, last, at: offset)
+        offset += last.count
+        try output(recorder, Array(last.suffix(2)) + [1, 2], at: offset - 2)
+        recorder.suspend()
+        let beyond = Array(last.suffix(3)) + [1, 2]
+        #expect(try markers().last == "output: 5 bytes from byte \(Recorder.streamLimit) on have SHA-256 \(digest(beyond))")
+        recorder = try goOn(terminal: false)
+        let known = Int(try #require(try recorder.acknowledge(always: true)).output)
+        try output(recorder, Array("rest".utf8), at: known)
+        recorder.finish()
+        let expected = "output: \(known + 4) bytes, the first \(Recorder.streamLimit) recorded; "
+        #expect(try markers().last == expected + "4 bytes from byte \(known) on have SHA-256 \(digest(Array("rest".utf8)))")
+    }
+
     @Test func `both outputs of a command go on where each was`() throws {
         let recorder = try begin(terminal: false)
         try output(recorder, [0x61, 0xC3], at: 0)

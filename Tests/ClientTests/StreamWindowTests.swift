@@ -62,4 +62,22 @@ import Testing
         #expect(throws: SessionFault.self) { try kept.bytes(from: 1) }
         #expect(throws: SessionFault.self) { try kept.bytes(from: 5) }
     }
+
+    @Test func `what is kept of a long input is always what the node has not`() throws {
+        var generator = SystemRandomNumberGenerator()
+        var (kept, start, model) = (KeptInput(start: 7), UInt64(7), [UInt8]())
+        for _ in 0..<2000 {
+            let more = (0..<Int.random(in: 0...50, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            kept.append(more)
+            model += more
+            let dropped = Int.random(in: 0...min(60, model.count), using: &generator)
+            start += UInt64(dropped)
+            model.removeFirst(dropped)
+            kept.drop(before: start)
+            let behind = Int.random(in: 0...model.count, using: &generator)
+            #expect(try kept.bytes(from: start + UInt64(behind)) == Array(model[behind...]))
+        }
+        #expect(throws: SessionFault.self) { try kept.bytes(from: start - 1) }
+        #expect(throws: SessionFault.self) { try kept.bytes(from: start + UInt64(model.count) + 1) }
+    }
 }

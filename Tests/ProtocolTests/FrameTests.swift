@@ -78,17 +78,17 @@ private enum Copy: Equatable {
         }
     }
 
-    @Test(arguments: [1, 2, 3] as [UInt8]) func `32 KiB of data are a frame and one byte more is not`(kind: UInt8) throws {
+    @Test(arguments: [1, 2, 3] as [UInt8]) func `64 KiB of data are a frame and one byte more is not`(kind: UInt8) throws {
         let header = [kind] + Array(repeating: UInt8(0), count: 8)
-        let most = Array(repeating: UInt8(65), count: 32 * 1024)
+        let most = Array(repeating: UInt8(65), count: Limits.framePayload)
         #expect(throws: Never.self) { try decode(header + most) }
-        #expect(throws: FrameError.tooLarge(32 * 1024 + 1)) { try decode(header + most + [65]) }
+        #expect(throws: FrameError.tooLarge(Limits.framePayload + 1)) { try decode(header + most + [65]) }
     }
 
-    @Test(arguments: [8, 9] as [UInt8]) func `text is UTF-8 of up to 32 KiB`(kind: UInt8) throws {
-        let most = Array(repeating: UInt8(65), count: 32 * 1024)
+    @Test(arguments: [8, 9] as [UInt8]) func `text is UTF-8 of up to 64 KiB`(kind: UInt8) throws {
+        let most = Array(repeating: UInt8(65), count: Limits.framePayload)
         #expect(throws: Never.self) { try decode([kind] + most) }
-        #expect(throws: FrameError.tooLarge(32 * 1024 + 1)) { try decode([kind] + most + [65]) }
+        #expect(throws: FrameError.tooLarge(Limits.framePayload + 1)) { try decode([kind] + most + [65]) }
         for bad in [[0xFF], [0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [65, 0x80]] as [[UInt8]] {
             #expect(throws: FrameError.notText) { try decode([kind] + bad) }
         }

@@ -169,3 +169,110 @@ struct AsciicastTests {
             items.last == .event(AsciicastEvent(time: .microseconds(1_500_001), kind: .output(Array("héllo".utf8)))))
     }
 }
+
+/// What is written many bytes at a time, at the borders of each step.
+extension AsciicastTests {
+    @Test func `every byte at every place of a word is recorded as itself`() throws {
+        for length in [1, 7, 8, 9, 15, 16, 17, 24] {
+            for place in 0..<length {
+                for byte in UInt8.min...UInt8.max {
+                    var piece = [UInt8](repeating: UInt8(ascii: "a"), count: length)
+                    piece[place] = byte
+                    var line = JSONLine(capacity: 1)
+                    let isExact = line.append(quoting: piece)
+                    let text = String(decoding: piece, as: UTF8.self)
+                    guard try JSONSerialization.jsonObject(with: Data(line.bytes), options: .fragmentsAllowed) as? String == text,
+                        isExact == (byte < 0x80)
+                    else {
+                        Issue.record("byte \(byte) at \(place) of \(length): \(line.bytes)")
+                        return
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `characters of several bytes and escapes stand at every place of a word`() throws {
+        for place in 0..<20 {
+            let text = String(repeating: "x", count: place) + "é☃🎉\\\"\u{1}\u{1f}\n" + String(repeating: "y", count: 20 - place)
+            var line = JSONLine()
+            let isExact = line.append(quoting: Array(text.utf8))
+            let written = line.bytes
+            #expect(isExact)
+            #expect(try JSONSerialization.jsonObject(with: Data(written), options: .fragmentsAllowed) as? String == text)
+        }
+    }
+
+    @Test func `the worst of all pieces fits where it is written`() {
+        for length in [0, 1, 8, 63, 4096] {
+            for byte in [UInt8(1), 0xFF] {
+                var line = JSONLine(capacity: 1)
+                line.append(quoting: [UInt8](repeating: byte, count: length))
+                let written = line.bytes.count
+                #expect(written == (byte == 1 ? 6 : 3) * length + 2)
+            }
+        }
+    }
+
+    @Test func `base64 of every length is that of another writer, and is read back`() {
+        var generator = SystemRandomNumberGenerator()
+        for length in Array(0...70) + [1023, 1024, 1025, 65_535, 65_536] {
+            let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let text = Base64.encode(bytes)
+            #expect(text == Array(Data(bytes).base64EncodedString().utf8))
+            #expect(Base64.decode(text) == bytes)
+        }
+    }
+
+    @Test func `what is no text comes back from a cut at any place, and lines follow each other in used memory`() throws {
+        let bytes = (0..<400).map { UInt8(truncatingIfNeeded: $0 &* 37 ^ ($0 >> 3)) }
+        for cut in 0...bytes.count {
+            var writer = AsciicastWriter()
+            var lines = JSONLine(capacity: 1)
+            var all = header()
+            for piece in [bytes[..<cut], bytes[cut...]] {
+                Array(piece).withUnsafeBytes { writer.data($0, at: .zero, to: &lines) }
+                all += lines.bytes
+                lines.removeAll()
+            }
+            all += writer.finish(at: .zero)
+            var reader = AsciicastReader()
+            let events = try reader.feed(all).compactMap { if case .event(let event) = $0 { event } else { nil } }
+            #expect(exactBytes(events) == bytes, "cut at \(cut)")
+        }
+    }
+
+    @Test func `who does not want some events is given all others, whatever the pieces`() throws {
+        var writer = AsciicastWriter()
+        var bytes = header()
+        bytes += writer.data((0..<100).map { UInt8($0 &* 41 & 0xFF) }, at: .zero)
+        bytes += writer.input(Array("typed \"x\"".utf8), at: .zero)
+        bytes += writer.output(Array("[1, \"x\", shown".utf8), at: .zero)
+        bytes += writer.position([1, 2, 3], at: .zero)
+        bytes += writer.marker("x", at: .zero)
+        bytes += Array("[1,\"xx\",\"\"]\n".utf8)
+        var all = AsciicastReader()
+        let wanted = try all.feed(bytes).filter { item in
+            guard case .event(let event) = item else { return true }
+            switch event.kind {
+            case .exact, .input, .other("p", _): return false
+            case .output, .resize, .marker, .other: return true
+            }
+        }
+        #expect(wanted.count == 5)
+        for size in [1, 2, 3, 7, 64, bytes.count] {
+            var reader = AsciicastReader(skipping: "xip")
+            var items: [AsciicastReader.Item] = []
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                items += try reader.feed(Array(bytes[start..<min(bytes.count, start + size)]))
+            }
+            #expect(items == wanted, "in pieces of \(size)")
+        }
+        // A long line is refused, wanted or not, and a header is never passed over.
+        var short = AsciicastReader(maximumLine: 90, skipping: "x")
+        _ = try short.feed(Array("{\"version\":2,\"width\":1,\"height\":1}\n".utf8))
+        #expect(throws: AsciicastError.self) { try short.feed(Array(("[0,\"x\",\"" + String(repeating: "A", count: 100) + "\"]\n").utf8)) }
+        var first = AsciicastReader(skipping: "x")
+        #expect(throws: AsciicastError.self) { try first.feed(Array("[0,\"x\",\"\"]\n".utf8)) }
+    }
+}

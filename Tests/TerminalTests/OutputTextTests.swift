@@ -44,4 +44,16 @@ import Testing
         var second = OutputText(continuing: first.rest)
         #expect(second.feed(Array("and ended\n".utf8), at: .seconds(5)) == [.init(at: .seconds(1), text: "begun and ended")])
     }
+
+    @Test func `the lines are the same in whatever pieces the output comes`() {
+        var generator = SystemRandomNumberGenerator()
+        let parts = ["plain text", " ", "\t", "\n", "\r\n", "\u{8}", "ä☃", "\u{1b}[31m", "\u{1b}[2J", "\u{7f}", String(repeating: "x", count: 998)]
+        for _ in 0..<100 {
+            let output = Array((0..<30).map { _ in parts.randomElement(using: &generator) ?? "" }.joined().utf8)
+            var (whole, bytewise) = (OutputText(), OutputText())
+            let expected = output.flatMap { bytewise.feed([$0], at: .zero) } + bytewise.finish()
+            #expect(whole.feed(output, at: .zero) + whole.finish() == expected)
+            #expect(expected.allSatisfy { $0.text.utf8.count <= 1003 })
+        }
+    }
 }

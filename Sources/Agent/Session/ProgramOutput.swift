@@ -18,6 +18,8 @@ final class ProgramOutput {
     let descriptor: Int32
     private let window: Int
     private let limit: Int
+    /// What is read before it is sent.
+    private let piece: Int
     private var ring: ByteRing
     /// Offset of the next byte to send over the present connection.
     private(set) var position: UInt64 = 0
@@ -30,7 +32,8 @@ final class ProgramOutput {
         self.stream = stream
         self.descriptor = descriptor
         self.window = window
-        limit = 4 * window
+        limit = 4 * max(window, Limits.streamCredit / 4)
+        piece = window / 4
         ring = ByteRing(limit: limit)
     }
 
@@ -74,7 +77,7 @@ final class ProgramOutput {
     ///
     /// - Returns: how many bytes were read; 0 when there is nothing now, or the end has come (``isOpen``).
     func read() -> Int {
-        let limit = min(room, Limits.framePayload)
+        let limit = min(room, piece)
         var total = 0
         while isOpen, total < limit {
             do throws(SystemError) {
@@ -96,7 +99,7 @@ final class ProgramOutput {
 
     /// Lends the next bytes to send, at most one frame's payload, and counts them as sent.
     func send(_ body: (_ offset: UInt64, UnsafeRawBufferPointer) throws -> Void) rethrows {
-        try ring.withBytes(at: position, maximum: Limits.framePayload) { bytes in
+        try ring.withBytes(at: position, maximum: min(piece, Limits.framePayload)) { bytes in
             try body(position, bytes)
             position += UInt64(bytes.count)
         }

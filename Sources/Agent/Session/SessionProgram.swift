@@ -158,6 +158,8 @@ private struct Ends {
     init(readByUs: Bool, owner: User? = nil) throws(SystemError) {
         let pipe = try Pipe()
         if let owner { try pipe.give(to: owner) }
+        // Fewer turns for what comes in bulk. Where the kernel gives less, it is as it was.
+        _ = stint_set_pipe_size(pipe.writer.number, Int32(Limits.streamCredit / 4))
         if readByUs { try pipe.reader.setNonBlocking() } else { try pipe.writer.setNonBlocking() }
         var (reader, writer): (Int32, Int32) = (-1, -1)
         pipe.take { first, second in

@@ -44,7 +44,7 @@ final class Supervisor {
     /// The same while the broker is gone.
     static let patienceWithoutBroker: Duration = .seconds(60)
     /// Bytes that may wait for the broker before we stop reading the program.
-    private static let backlog = 64 * 1024
+    private static let backlog = 128 * 1024
 
     private static let banner = "BREAK-GLASS: nobody agreed to this session beforehand. It is recorded, and another person will review it."
 
@@ -244,7 +244,9 @@ final class Supervisor {
                 if let program {
                     for output in program.outputs where output.hasUnsent {
                         hasSent = true
-                        if link.backlog < Self.backlog { try output.send { try link.send(output.kind, offset: $0, $1) } }
+                        while output.hasUnsent, link.backlog < Self.backlog {
+                            try output.send { try link.send(output.kind, offset: $0, $1) }
+                        }
                     }
                 }
                 if !hasSent { try sendEnd(over: link) }

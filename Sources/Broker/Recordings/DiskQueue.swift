@@ -81,7 +81,7 @@ final class SharedFile: Sendable {
     init(_ file: consuming AppendFile) { self.file = file }
 
     /// Writes everything, into the kernel's cache.
-    func append(_ bytes: [UInt8]) throws(SystemError) { try file.append(bytes) }
+    func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) { try file.append(bytes) }
 
     /// Puts what was appended so far on disk.
     func synchronise() throws(SystemError) { try file.synchronise() }

@@ -11,7 +11,7 @@ import Terminal
 /// Writes one session's recording: asciicast v2, whole lines only.
 ///
 /// Terminals are recorded entirely. Of a command without a terminal each stream is recorded up to a limit, beyond it the
-/// number of bytes and a running digest stand at the end.
+/// number of bytes and a running digest stand at the end, and wherever the recording is interrupted.
 ///
 /// Each piece comes with its offset, so that a recording goes on where it stopped, in this broker process or the next:
 /// what comes again is passed over, and a gap is an error.
@@ -31,6 +31,8 @@ final class Recorder {
     private let zero: ContinuousClock.Instant
     let isTerminal: Bool
     private var streams: [Stream]
+    /// The lines that are being made; their memory is used again and again.
+    private var lines = JSONLine(capacity: 4096)
     /// What the node was told to be on disk.
     private var acknowledged = OutputOffsets()
 
@@ -38,7 +40,10 @@ final class Recorder {
     private struct Stream {
         var recorded = 0
         var total = 0
+        var beyond: UnrecordedBytes?
     }
+
+    private static let streamNames = ["output", "error output", "input"]
 
     /// Bytes of each stream of a command without a terminal that are recorded (DESIGN 7).
     static let streamLimit = 64 * 1024 * 1024
@@ -96,19 +101,23 @@ final class Recorder {
 
     private var elapsed: Duration { .now - zero }
 
-    /// - Returns: what was new of it.
+    /// - Returns: what was new of it and is recorded.
     @discardableResult
-    func output(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> [UInt8] {
+    func output(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> UnsafeRawBufferPointer {
         let part = try recordable(bytes, at: offset, of: .output)
-        if !part.isEmpty { try append(isTerminal ? writer.output(part, at: elapsed) : writer.data(part, at: elapsed)) }
+        guard !part.isEmpty else { return part }
+        if isTerminal { writer.output(part, at: elapsed, to: &lines) } else { writer.data(part, at: elapsed, to: &lines) }
+        try append()
         return part
     }
 
-    /// - Returns: what was new of it.
+    /// - Returns: what was new of it and is recorded.
     @discardableResult
-    func errorOutput(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> [UInt8] {
+    func errorOutput(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws -> UnsafeRawBufferPointer {
         let part = try recordable(bytes, at: offset, of: .errorOutput)
-        if !part.isEmpty { try append(errorWriter.data(part, at: elapsed)) }
+        guard !part.isEmpty else { return part }
+        errorWriter.data(part, at: elapsed, to: &lines)
+        try append()
         return part
     }
 
@@ -117,23 +126,37 @@ final class Recorder {
     func input(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
         guard !isTerminal else { return }
         let part = try recordable(bytes, at: offset, of: .input)
-        if !part.isEmpty { try append(writer.input(part, at: elapsed)) }
+        guard !part.isEmpty else { return }
+        writer.input(part, at: elapsed, to: &lines)
+        try append()
     }
 
     func resize(_ columns: UInt16, _ rows: UInt16) throws {
         try append(writer.resize(WindowSize(columns: columns, rows: rows), at: elapsed))
     }
 
-    /// One write: of a command, the position is there exactly when what it counts is.
     private func append(_ lines: [UInt8]) throws { try store(isTerminal ? lines : lines + position()) }
 
+    /// Stores the lines that were made. One write: of a command, the position is there exactly when what it counts is.
+    private func append() throws {
+        defer { lines.removeAll() }
+        if !isTerminal { writer.position(positions, at: elapsed, to: &lines) }
+        try lines.withBytes { (bytes) throws in
+            guard !bytes.isEmpty else { return }
+            try file.append(bytes)
+            try chain.add(bytes)
+        }
+    }
+
     private func store(_ lines: [UInt8]) throws {
-        try file.append(lines)
-        try chain.add(lines)
+        try lines.withUnsafeBytes { bytes in
+            try file.append(bytes)
+            try chain.add(bytes)
+        }
     }
 
     /// Counts `bytes` and returns what of them is new and to be recorded.
-    private func recordable(_ bytes: UnsafeRawBufferPointer, at offset: UInt64, of source: Source) throws -> [UInt8] {
+    private func recordable(_ bytes: UnsafeRawBufferPointer, at offset: UInt64, of source: Source) throws -> UnsafeRawBufferPointer {
         let index = source.rawValue
         let total = UInt64(streams[index].total)
         guard offset <= total else {
@@ -141,9 +164,15 @@ final class Recorder {
         }
         let fresh = bytes.dropFirst(Int(clamping: total - offset))
         let room = isTerminal ? fresh.count : max(0, Self.streamLimit - streams[index].recorded)
-        let part = Array(fresh.prefix(room))
+        let part = UnsafeRawBufferPointer(rebasing: fresh.prefix(room))
         streams[index].total += fresh.count
         streams[index].recorded += part.count
+        if part.count < fresh.count {
+            let start = streams[index].total - (fresh.count - part.count)
+            let beyond = try streams[index].beyond ?? UnrecordedBytes(from: start)
+            streams[index].beyond = beyond
+            try beyond.add(UnsafeRawBufferPointer(rebasing: fresh.dropFirst(part.count)))
+        }
         return part
     }
 
@@ -200,7 +229,7 @@ final class Recorder {
 
     private var isWorthASeal: Bool {
         let written = written
-        let step = UInt64((isTerminal ? Limits.terminalCredit : Limits.streamCredit) / 4)
+        let step = UInt64(isTerminal ? Limits.terminalCredit / 2 : Limits.streamCredit)
         return written.output - acknowledged.output >= step || written.errorOutput - acknowledged.errorOutput >= step
             || chain.size - chain.start >= Self.chunk
     }
@@ -208,6 +237,9 @@ final class Recorder {
     /// The session is interrupted: what is here goes to disk, and another recorder goes on later.
     func suspend() {
         do {
+            for (name, stream) in zip(Self.streamNames, streams) {
+                if let beyond = stream.beyond { try store(writer.marker("\(name): \(beyond.text())", at: elapsed)) }
+            }
             try file.synchronise()
         } catch {
             Log.error("a recording could not be put on disk: \(error)")
@@ -218,8 +250,9 @@ final class Recorder {
     func finish() {
         do {
             try append(writer.finish(at: elapsed) + errorWriter.finish(at: elapsed))
-            for (name, stream) in zip(["output", "error output", "input"], streams) where stream.total > stream.recorded {
-                let text = "\(name): \(stream.total) bytes, the first \(stream.recorded) recorded"
+            for (name, stream) in zip(Self.streamNames, streams) where stream.total > stream.recorded {
+                var text = "\(name): \(stream.total) bytes, the first \(stream.recorded) recorded"
+                if let beyond = stream.beyond { text += "; \(try beyond.text())" }
                 try store(writer.marker(text, at: elapsed))
             }
             try seal()

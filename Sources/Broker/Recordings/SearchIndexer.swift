@@ -145,10 +145,12 @@ private struct RecordingText: ~Copyable {
     private static let piece = 1024 * 1024
     /// Beyond it somebody shows the whole disk; what is shown later is not found.
     private static let maximumLines: Int64 = 1_000_000
+    /// Events that show nothing: exact bytes, input, positions and seals. Of a recorded archive they are nearly everything.
+    private static let unseen = "xiph"
 
     init(_ path: String, from source: SearchIndex.Source) throws {
         let file = try SealedFile(path)
-        var reader = AsciicastReader()
+        var reader = AsciicastReader(skipping: Self.unseen)
         if source.position > 0 { _ = try reader.feed(try file.header()) }
         self.file = file
         self.source = source

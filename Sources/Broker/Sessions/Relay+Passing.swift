@@ -69,12 +69,12 @@ extension Relay {
         case .output(let offset, let bytes):
             record { recorder in
                 let part = try recorder.output(bytes, at: offset)
-                if !watchers.isEmpty, !part.isEmpty { show(.output(part)) }
+                if !watchers.isEmpty, !part.isEmpty { show(.output(Array(part))) }
             }
         case .errorOutput(let offset, let bytes):
             record { recorder in
                 let part = try recorder.errorOutput(bytes, at: offset)
-                if !watchers.isEmpty, !part.isEmpty { show(.errorOutput(part)) }
+                if !watchers.isEmpty, !part.isEmpty { show(.errorOutput(Array(part))) }
             }
         case .input, .resize, .credit, .endOfInput, .close, .notice, .end, .lease, nil: break
         }

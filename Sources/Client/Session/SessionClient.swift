@@ -38,7 +38,7 @@ package final class SessionClient {
 
     static let endOfFileKey: UInt8 = 0x04
     static let endKeyPause: Duration = .seconds(2)
-    static let readSize = 16 * 1024
+    static let typedSize = 16 * 1024
     /// Input is not read further while this much of it waits for the socket.
     static let outgoingLimit = 256 * 1024
     static let closeTime: Duration = .seconds(5)

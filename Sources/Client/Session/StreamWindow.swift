@@ -93,23 +93,32 @@ package struct ReceivingWindow: Sendable {
 package struct KeptInput: Sendable {
     private var start: UInt64
     private var bytes: [UInt8] = []
+    /// How many of the bytes are let go already.
+    private var head = 0
 
     package init(start: UInt64 = 0) { self.start = start }
 
-    package mutating func append(_ more: [UInt8]) { bytes += more }
+    package mutating func append(_ more: [UInt8]) {
+        if head > bytes.count - head {
+            // Moved once in a while, and never more than was let go.
+            bytes.removeFirst(head)
+            head = 0
+        }
+        bytes += more
+    }
 
     /// The node has everything before `offset`.
     package mutating func drop(before offset: UInt64) {
         guard offset > start else { return }
-        bytes.removeFirst(min(bytes.count, Int(offset - start)))
+        head = min(bytes.count, head + Int(clamping: offset - start))
         start = offset
     }
 
     /// - Throws: ``SessionFault/protocolBroken(_:)`` where the node has less than it acknowledged, or more than was sent.
     package func bytes(from offset: UInt64) throws(SessionFault) -> [UInt8] {
-        guard offset >= start, offset - start <= UInt64(bytes.count) else {
+        guard offset >= start, offset - start <= UInt64(bytes.count - head) else {
             throw .protocolBroken("The node wants input from byte \(offset) on, which cannot be.")
         }
-        return Array(bytes.dropFirst(Int(offset - start)))
+        return Array(bytes.dropFirst(head + Int(offset - start)))
     }
 }
