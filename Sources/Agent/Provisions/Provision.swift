@@ -17,6 +17,8 @@ struct Provision: Equatable {
     let sudo: [String]?
     /// As the drop-in for sudo says it.
     let notAfter: Timestamp
+    /// The number of the account, from when its removal began: what a removal that was interrupted has left is found by it.
+    var leaving: UInt32?
 
     /// Where sudo reads rules (sudoers(5), `@includedir`); a name with a dot would not be read.
     var sudoersPath: String { "/etc/sudoers.d/stint-\(grant)" }
@@ -40,10 +42,12 @@ struct Provision: Equatable {
         var settings = SessionSettings()
         settings.account = account
         settings.sudo = sudo
-        return .object([
+        var object: JSONObject = [
             "request": .string(request.hex), "grant": .string(grant.description), "user": .string(user.text),
             "notAfter": .integer(notAfter.milliseconds), "settings": settings.json,
-        ])
+        ]
+        if let leaving { object["leaving"] = .integer(Int64(leaving)) }
+        return .object(object)
     }
 
     init(request: Digest, grant: GrantID, user: RunAsName, account: SessionSettings.Account?, sudo: [String]?, notAfter: Timestamp) {
@@ -62,6 +66,7 @@ struct Provision: Equatable {
         grant = try GrantID(try reader.string("grant", maximum: 16))
         user = try RunAsName(user: try reader.string("user", maximum: 63))
         notAfter = Timestamp(milliseconds: try reader.integer("notAfter", in: Timestamp.validRange))
+        leaving = try reader.optionalInteger("leaving", in: 1...Int64(UInt32.max)).map { UInt32($0) }
         var inner = try ObjectReader(try reader.value("settings"))
         let settings = try SessionSettings(&inner)
         try inner.finish()

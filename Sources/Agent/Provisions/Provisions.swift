@@ -41,10 +41,19 @@ struct Provisions {
 
     private static func exists(_ user: RunAsName) -> Bool {
         do throws(SystemError) {
-            _ = try User.named(user.text)
-            return true
+            return try find(user) != nil
         } catch {
-            return error.refusal != .unknownUser
+            return true
+        }
+    }
+
+    /// - Returns: `nil` when there is none of that name.
+    private static func find(_ user: RunAsName) throws(SystemError) -> User? {
+        do throws(SystemError) {
+            return try User.named(user.text)
+        } catch {
+            guard error.refusal == .unknownUser else { throw error }
+            return nil
         }
     }
 
@@ -79,9 +88,13 @@ struct Provisions {
 
     /// Removes what belongs to grants that are over.
     ///
-    /// - Parameter living: the requests of the sessions that live, or whose receipt is still to be made.
-    func clean(at now: GrantMemory.Moment, besides living: Set<Digest>) throws {
-        for provision in try all() where !living.contains(provision.request) {
+    /// - Parameter living: the requests of the sessions that live, or whose receipt is still to be made. Not asked for where
+    ///   nothing was made.
+    func clean(at now: GrantMemory.Moment, besides living: () throws -> Set<Digest>) throws {
+        let all = try all()
+        guard !all.isEmpty else { return }
+        let living = try living()
+        for provision in all where !living.contains(provision.request) {
             guard try grants.isOver(provision.request, at: now) else { continue }
             do {
                 try remove(provision)
@@ -93,28 +106,58 @@ struct Provisions {
     }
 
     private func remove(_ provision: Provision) throws {
-        try DurableFile.remove(provision.sudoersPath)
+        try removeSudo(provision)
         let others = try all().filter { $0.request != provision.request && $0.user == provision.user && $0.account != nil }
-        if let account = provision.account, others.isEmpty { try remove(account, of: provision.user) }
+        if let account = provision.account, others.isEmpty { try remove(account, of: provision) }
         try DurableFile.remove(path(of: provision.request))
         Log.info("\(provision.grant): what was made for it is removed")
     }
 
-    private func remove(_ account: SessionSettings.Account, of name: RunAsName) throws {
-        let user: User
-        do throws(SystemError) {
-            user = try User.named(name.text)
-        } catch {
-            if error.refusal == .unknownUser { return }
-            throw error
+    private func removeSudo(_ provision: Provision) throws(SystemError) {
+        try DurableFile.remove(provision.sudoersPath)
+        let folder = DurableFile.directory(of: provision.sudoersPath)
+        guard provision.sudo != nil, access(folder, F_OK) == 0 else { return }
+        // What a write that was cut off has left; sudo reads no name with a dot.
+        for name in try DurableFile.listDirectory(folder) where (folder + "/" + name).hasPrefix(provision.sudoersPath + ".") {
+            try DurableFile.remove(folder + "/" + name)
         }
-        guard user.uid != 0, try UserProcesses.end(of: user.uid) else {
-            throw AgentError.accountNotPossible(name, reason: "a process of it does not end")
+    }
+
+    private func remove(_ account: SessionSettings.Account, of provision: Provision) throws {
+        let name = provision.user
+        if let user = try Self.find(name) {
+            guard user.uid != 0, try UserProcesses.end(of: user.uid) else {
+                throw AgentError.accountNotPossible(name, reason: "a process of it does not end")
+            }
+            if provision.leaving != user.uid { try beginRemoval(provision, of: user) }
+            try removeJobs(of: user)
+        } else if let uid = provision.leaving {
+            try makeWhole(name, uid)
+        } else {
+            return  // it was never made, or somebody else removed it
         }
-        try removeJobs(of: user)
         if let failure = try SystemTool.removeUser.run((account.home == .wipe ? ["--remove"] : []) + [name.text]), Self.exists(name) {
             throw AgentError.accountNotPossible(name, reason: failure)
         }
+    }
+
+    /// Puts down whose traces are to be gone, before the first of them is.
+    func beginRemoval(_ provision: Provision, of user: User) throws {
+        var leaving = provision
+        leaving.leaving = user.uid
+        try save(leaving)
+    }
+
+    /// userdel(8) writes one file after the other: a removal that was cut off leaves groups that the name belongs to, its own
+    /// group, its home. It finds them by the account's line, so that is made again, without a password, for it to remove.
+    private func makeWhole(_ name: RunAsName, _ uid: UInt32) throws {
+        let tool = SystemTool.addUser
+        let arguments = ["--no-create-home", "--no-log-init", "--shell", "/usr/sbin/nologin"]
+            + (getgrnam(name.text) == nil ? ["--user-group"] : ["--gid", name.text])
+        guard try tool.run(arguments + ["--uid", String(uid), name.text]) != nil else { return }
+        // Somebody has got the number meanwhile; what belongs to it is theirs, and a home with it is told, not removed.
+        if let failure = try tool.run(arguments + [name.text]) { throw AgentError.accountNotPossible(name, reason: failure) }
+        Log.warning("the number of account `\(name)` is another's by now: look whether /home/\(name) is still there")
     }
 
     /// Work for later that would run as whoever gets the number next.

@@ -35,8 +35,9 @@ package final class AgentService {
     /// When the broker is told what this machine says of itself.
     private var factsAt = ContinuousClock.now
 
-    /// How often to look for supervisors that ended without our being told: those of an earlier agent.
-    private static let lookEvery: Duration = .seconds(15)
+    /// How often to look for supervisors that ended without our being told: those of an earlier agent. With a broker the
+    /// look comes with its heartbeat, which is more often, and needs no wake-up of its own.
+    private static let lookEvery: Duration = .seconds(20)
     /// How long after a session's start the next one's supervisor is started: not while that one needs the processor.
     private static let spareAfter: Duration = .milliseconds(25)
     /// How long a broker that showed a wrong ledger is left alone.
@@ -162,7 +163,9 @@ package final class AgentService {
     private func take(_ message: ControlMessage) throws {
         backoff.reset()
         switch message {
-        case .time: try channel?.send(.ledgerSeen(ledger.size))
+        case .time:
+            try channel?.send(.ledgerSeen(ledger.size))
+            lookAt = .now
         case .ledgerHead(let news): try believe { try ledger.take(news) }
         case .roll(let entries): try believe { try append(entries) }
         case .open(let evidence): try open(evidence)
@@ -170,7 +173,7 @@ package final class AgentService {
         case .end(let id, let reason, let detail): end(id, reason, detail)
         case .grantsOver(let grants):
             for grant in grants { try gatekeeper.grants.markEnded(grant.request, grant.reason, until: grant.until) }
-            try provisions.clean(at: try .now(), besides: try supervisors.requests())
+            try provisions.clean(at: try .now()) { try supervisors.requests() }
         case .receiptStored(let id):
             sentReceipts.remove(id)
             try supervisors.receiptStored(id)
@@ -266,7 +269,7 @@ package final class AgentService {
                 try channel.send(.receipt(receipt))
                 sentReceipts.insert(id)
             }
-            try provisions.clean(at: try .now(), besides: try supervisors.requests())
+            try provisions.clean(at: try .now()) { try supervisors.requests() }
         } catch {
             Log.warning(AgentError(error).message)
         }

@@ -15,8 +15,8 @@ final class ControlChannel {
 
     /// Nothing was heard for so long: the broker or the way to it is gone.
     static let deadAfter: Duration = .seconds(45)
-    /// Silence after which we ask for a sign of life.
-    static let pingAfter: Duration = .seconds(15)
+    /// Silence after which we ask for a sign of life: the broker gives one every ``Limits/heartbeat``.
+    static let pingAfter: Duration = .seconds(20)
     private static let timeout: Duration = .seconds(5)
 
     /// Dials the broker and says hello.
