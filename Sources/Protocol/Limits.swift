@@ -30,10 +30,19 @@ package enum Limits {
     package static let liveSessions = 200
     /// How often the broker tells a session's node the time; well under the shortest lease, and few wake-ups.
     package static let heartbeat: Duration = .seconds(15)
-    /// The same on the two connections of a live session, where a person notices that one is dead (DESIGN 7).
-    package static let sessionHeartbeat: Duration = .seconds(5)
+    /// The same on the two connections of a live session: half of the shortest lease, and four wake-ups a minute. A network
+    /// that is gone is noticed by the kernel, which asks every 5 s and gives up after 15 s without waking anybody.
+    package static let sessionHeartbeat: Duration = .seconds(15)
+    /// Of how many heartbeats one asks for an answer: the broker learns of an end that lives on without a process in it.
+    package static let heartbeatsPerQuestion = 3
     /// How long a connection that became a WebSocket may take for its first message.
     package static let firstMessage: Duration = .seconds(10)
-    /// A connection of a session on which nothing came for so long is lost.
-    package static let sessionSilence: Duration = .seconds(15)
+    /// A connection of a session on which nothing came from the broker for so long is lost.
+    package static let sessionSilence: Duration = .seconds(45)
+    /// An end that was asked by the broker, with its answer due at the next question, is lost after so long.
+    package static let sessionAnswer: Duration = .seconds(60)
+    /// A person who works notices at once that a connection is dead: after so long without a sign of the broker what is
+    /// typed asks for one, and it has to come within ``promptAnswer``.
+    package static let promptSilence: Duration = .seconds(5)
+    package static let promptAnswer: Duration = .seconds(15)
 }

@@ -5,7 +5,7 @@ package struct TimerToken: Sendable, Hashable {
     let number: UInt64
 }
 
-/// Deadlines in order, as a binary heap. Cancelling is cheap: the entry stays until its time or a tidying.
+/// Deadlines in order, as a binary heap. Cancelling is cheap: the entry stays until it is the first or a tidying.
 struct TimerHeap {
     typealias Work = @Sendable () -> Void
 
@@ -18,7 +18,7 @@ struct TimerHeap {
     private var work: [TimerToken: Work] = [:]
     private var lastNumber: UInt64 = 0
 
-    /// The earliest time at which there may be something to do.
+    /// The earliest time at which there is something to do.
     var earliest: ContinuousClock.Instant? { entries.first?.deadline }
 
     /// Entries, with those of cancelled work that are not tidied yet.
@@ -35,6 +35,7 @@ struct TimerHeap {
 
     mutating func cancel(_ token: TimerToken) {
         work[token] = nil
+        tidyFront()
         // Half of the entries are dead: rebuild, so that cancelled work costs no memory for long.
         guard entries.count > 64, entries.count > 2 * work.count else { return }
         entries.removeAll { work[$0.token] == nil }
@@ -45,9 +46,16 @@ struct TimerHeap {
     mutating func popDue(at now: ContinuousClock.Instant) -> Work? {
         while let first = entries.first, first.deadline <= now {
             removeFirst()
-            if let body = work.removeValue(forKey: first.token) { return body }
+            let body = work.removeValue(forKey: first.token)
+            tidyFront()
+            if let body { return body }
         }
         return nil
+    }
+
+    /// What is first is work: nobody is woken for what was cancelled.
+    private mutating func tidyFront() {
+        while let first = entries.first, work[first.token] == nil { removeFirst() }
     }
 
     private mutating func removeFirst() {

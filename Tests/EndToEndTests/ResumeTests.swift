@@ -55,6 +55,41 @@ struct ResumeTests {
         }
     }
 
+    @Test func `a shell goes on when the agent's program is replaced by another and restarted`() async throws {
+        let folder = "/tmp/stint-upgrade-" + String(UInt32.random(in: 0 ... .max), radix: 36)
+        let (program, next) = (folder + "/stint-agent", folder + "/next")
+        let files = FileManager.default
+        try files.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        defer { try? files.removeItem(atPath: folder) }  // of this run alone, below /tmp
+        try files.copyItem(atPath: Programs.agent, toPath: program)
+        // The words that follow are the usual program, which is left out, and its arguments.
+        try await Installation.with(.init(agentStarter: ["/bin/sh", "-c", "shift; exec \(program) \"$@\"", "sh"])) { here in
+            let grant = try await here.grant()
+            let shell = try await here.shell()
+            shell.send("kept=of-before\r")
+            try await shell.expect("kept=of-before")
+            try files.copyItem(atPath: Programs.agent, toPath: next)
+            #expect(rename(next, program) == 0)
+            // The old agent still runs, beside the new file.
+            #expect(try await here.exec("echo", "between").checked().text == "between\n")
+            try await here.killAgent("db-1")
+            try await here.startAgent("db-1")
+            shell.send("echo $kept-$((1+1))\r")
+            try await shell.expect("of-before-2")
+            #expect(try await here.exec("echo", "after").checked().text == "after\n")
+            let old = try #require(try await here.sessions(of: grant).first { $0.state == "live" })
+            let supervisor = try #require(here.supervisors.first { $0.commandLine.contains(old.id) })
+            #expect(Programs.executable(of: supervisor.pid) == program + " (deleted)")
+            shell.send("exit 5\r")
+            #expect(try await shell.process.waitForEnd().status == 5)
+            let receipts = try await eventually("all receipts") {
+                let receipts = try await here.sessions(of: grant).compactMap(\.receipt)
+                return receipts.count == 3 ? receipts : nil
+            }
+            #expect(receipts.allSatisfy { $0.left == 0 })
+        }
+    }
+
     @Test func `a client whose network breaks in the middle of both directions loses nothing`() async throws {
         try await Installation.with { here in
             _ = try await here.grant()
@@ -85,14 +120,35 @@ struct ResumeTests {
             let proxy = try here.proxy(as: "sleeper")
             defer { proxy.close() }
             async let outcome = here.run(
-                Programs.stint, ["exec", "db-1", "--", "sh", "-c", "echo before; sleep 20; echo after"],
-                environment: ["STINT_HOME": here.home(of: "sleeper")], within: .seconds(90))
+                Programs.stint, ["exec", "db-1", "--", "sh", "-c", "echo before; sleep 50; echo after"],
+                environment: ["STINT_HOME": here.home(of: "sleeper")], within: .seconds(120))
             try await Task.sleep(for: .seconds(2))
             proxy.stall()
             let end = try await outcome
             #expect(end.status == 0, "\(end.errors)")
             #expect(end.text == "before\nafter\n")
             #expect(end.errors.contains("connected again"))
+        }
+    }
+
+    @Test func `who types into a connection that fell silent learns it in 15 seconds, and nothing typed is lost`() async throws {
+        try await Installation.with(.init(turn: .patient)) { here in
+            _ = try await here.grant()
+            let proxy = try here.proxy(as: "sleeper")
+            defer { proxy.close() }
+            let shell = try here.terminal(as: "sleeper", "shell", "db-1")
+            shell.send("echo is-$((20 + 3))\r")
+            try await shell.expect("is-23")
+            proxy.stall()
+            // Who types within 5 s of the broker's last sign asks for no other one: the next key does.
+            try await Task.sleep(for: .seconds(6))
+            let typed = ContinuousClock.now
+            shell.send("echo was-$((40 + 4))\r")
+            try await shell.expect("connection lost", within: .seconds(25))
+            #expect(.now - typed < .seconds(20))
+            try await shell.expect("was-44")
+            shell.send("exit\r")
+            #expect(try await shell.process.waitForEnd().status == 0)
         }
     }
 
@@ -150,7 +206,7 @@ struct ResumeTests {
                     }
                     _ = writer
                 }
-                try await eventually("\(count) live sessions", within: .seconds(120)) {
+                try await eventually("\(count) live sessions", within: .seconds(isLong ? 400 : 120)) {
                     try await here.sessions(of: grant).count { $0.state == "live" } == count
                 }
                 for restart in 1...restarts {

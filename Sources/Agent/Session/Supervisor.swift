@@ -43,6 +43,8 @@ final class Supervisor {
     static let patienceDetached: Duration = .seconds(10)
     /// The same while the broker is gone.
     static let patienceWithoutBroker: Duration = .seconds(60)
+    /// By how much the timer may be early.
+    private static let timerSlack: Duration = .seconds(10)
     /// Bytes that may wait for the broker before we stop reading the program.
     private static let backlog = 128 * 1024
 
@@ -202,7 +204,9 @@ final class Supervisor {
             case .over: ContinuousClock.now
             }
         let due = min(first, keeper.due ?? first)
-        guard armed.map({ due < $0 }) ?? true else { return }
+        // Set later only now and then: a key moves what is due by little, a heartbeat by so much that firing in vain would
+        // be a wake-up of its own.
+        guard armed.map({ due < $0 || due > $0 + Self.timerSlack }) ?? true else { return }
         try timer.set(due)
         armed = due
     }

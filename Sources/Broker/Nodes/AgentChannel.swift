@@ -15,6 +15,8 @@ final class AgentChannel: Sendable {
     private let node: Node
     private let socket: LoopWebSocket
     private let isGreeted = Atomic(false)
+    /// Whether the node was shown a head of the ledger on this channel.
+    private let isShown = Atomic(false)
 
     init(_ core: BrokerCore, _ hub: SessionHub, _ node: Node, _ socket: LoopWebSocket) {
         self.core = core
@@ -135,9 +137,16 @@ final class AgentChannel: Sendable {
     }
 
     private func showLedger(after size: Int64) {
-        core.readers.submit { [core] database in try core.heads.news(after: size, from: database) } completion: { [node, socket] result in
+        core.readers.submit { [core, isShown = isShown.load(ordering: .relaxed)] database in
+            // A head that the node has seen on this channel is no news, and would wake it.
+            guard try !isShown || core.heads.head(of: database).value.size != size else { return nil }
+            return try core.heads.news(after: size, from: database)
+        } completion: { [self] (result: Result<LedgerNews?, any Error>) in
             switch result {
-            case .success(let news): socket.send(text: ControlMessage.ledgerHead(news).text)
+            case .success(nil): break
+            case .success(let news?):
+                isShown.store(true, ordering: .relaxed)
+                socket.send(text: ControlMessage.ledgerHead(news).text)
             case .failure(let error): Log.error("node \(node.name): \(error)")
             }
         }

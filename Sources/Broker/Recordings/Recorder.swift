@@ -24,6 +24,7 @@ final class Recorder {
     /// A seal that is written and may not be on disk yet, with what the recording holds up to it. The next one is written when
     /// it is: what comes before a seal but one is on disk, whatever a power cut takes.
     private var sealing: (offsets: OutputOffsets, request: DiskQueue.Request)?
+    private let growth: RecordingKeeper.Growth?
     private var chain: RecordingChain
     private var writer: AsciicastWriter
     /// For the standard error alone: a character that is not whole belongs to one stream.
@@ -54,10 +55,11 @@ final class Recorder {
     /// Begins the recording of a session.
     init(
         _ path: String, _ opening: OpeningStatement, _ id: SessionID, at now: Timestamp,
-        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil
+        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil, growth: RecordingKeeper.Growth? = nil
     ) throws {
         file = SharedFile(try AppendFile(path))
         self.disk = disk
+        self.growth = growth
         chain = try RecordingChain()
         isTerminal = opening.terminal != nil
         zero = .now
@@ -78,9 +80,10 @@ final class Recorder {
     /// Goes on with the recording of a session that was interrupted. What is not whole at its end is cut off.
     init(
         continuing path: String, _ opening: OpeningStatement, at now: Timestamp,
-        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil
+        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil, growth: RecordingKeeper.Growth? = nil
     ) throws {
         self.disk = disk
+        self.growth = growth
         isTerminal = opening.terminal != nil
         let end = try RecordingEnd(of: path, isTerminal: isTerminal)
         guard let timestamp = end.timestamp else { throw BrokerError.recorderFailed("its beginning is damaged") }
@@ -142,17 +145,18 @@ final class Recorder {
         defer { lines.removeAll() }
         if !isTerminal { writer.position(positions, at: elapsed, to: &lines) }
         try lines.withBytes { (bytes) throws in
-            guard !bytes.isEmpty else { return }
-            try file.append(bytes)
-            try chain.add(bytes)
+            if !bytes.isEmpty { try store(bytes) }
         }
     }
 
+    private func store(_ bytes: UnsafeRawBufferPointer) throws {
+        try file.append(bytes)
+        growth?.grew()
+        try chain.add(bytes)
+    }
+
     private func store(_ lines: [UInt8]) throws {
-        try lines.withUnsafeBytes { bytes in
-            try file.append(bytes)
-            try chain.add(bytes)
-        }
+        try lines.withUnsafeBytes { bytes in try store(bytes) }
     }
 
     /// Counts `bytes` and returns what of them is new and to be recorded.

@@ -11,17 +11,36 @@ import StrictJSON
 import Synchronization
 
 /// Puts recordings on disk while they grow, and ends them when their sessions have. A thread of its own: a slow disk
-/// holds up no session.
+/// holds up no session. It sleeps while nothing is recorded, however many sessions live.
 ///
 /// That a recording has not ended stands in the database. An end that a stopping broker did not come to is made up for
 /// when the next one starts.
 final class RecordingKeeper: Sendable {
     private struct State {
-        /// Sessions that somebody records, with the size that is on disk.
-        var growing: [SessionID: Int64] = [:]
+        /// Sessions that somebody records.
+        var growing: [SessionID: Growth] = [:]
         /// Recordings that may have to be ended.
         var toLookAt: Set<SessionID> = []
         var isStopped = false
+    }
+
+    /// What a recorder tells the keeper: that there is more than was put on disk. For the threads of both.
+    final class Growth: Sendable {
+        private let isAhead = Atomic(false)
+        private let keeper: RecordingKeeper
+
+        fileprivate init(_ keeper: RecordingKeeper) { self.keeper = keeper }
+
+        /// Something was written. Costs nothing where that is known, and a system call only where the keeper sleeps.
+        func grew() {
+            guard !isAhead.load(ordering: .relaxed), !isAhead.exchange(true, ordering: .sequentiallyConsistent) else { return }
+            if keeper.isAsleep.exchange(false, ordering: .sequentiallyConsistent) { keeper.wake.signal() }
+        }
+
+        /// Whether something was written since the last call.
+        fileprivate func take() -> Bool { isAhead.exchange(false, ordering: .sequentiallyConsistent) }
+
+        fileprivate var hasGrown: Bool { isAhead.load(ordering: .sequentiallyConsistent) }
     }
 
     private let home: BrokerHome
@@ -29,6 +48,8 @@ final class RecordingKeeper: Sendable {
     private let wake: EventCounter
     private let stopped: EventCounter
     private let isRunning = Atomic(false)
+    /// Whether nobody looks at what grew before ``wake``.
+    private let isAsleep = Atomic(false)
 
     /// How much of a session a power failure may take from its recording.
     private static let pause: Duration = .seconds(1)
@@ -41,20 +62,25 @@ final class RecordingKeeper: Sendable {
 
     /// Starts the thread, which ends with ``stop()``.
     ///
-    /// - Parameter settle: ends the recording if its session is over. It asks ``isGrowing(_:)`` *after* it has read the
-    ///   session: a relay that begins later sees the receipt, and writes nothing.
-    func start(_ settle: @escaping @Sendable (SessionID) throws -> Void) throws(SystemError) {
+    /// - Parameters:
+    ///   - grown: told when more of some recordings is on disk.
+    ///   - settle: ends the recording if its session is over. It asks ``isGrowing(_:)`` *after* it has read the session: a
+    ///     relay that begins later sees the receipt, and writes nothing.
+    func start(
+        grown: @escaping @Sendable () -> Void, _ settle: @escaping @Sendable (SessionID) throws -> Void
+    ) throws(SystemError) {
         isRunning.store(true, ordering: .relaxed)
         try Thread.start("recordings", stackSize: 512 * 1024) { [self] in
-            run(settle)
+            run(grown, settle)
             stopped.signal()
         }
     }
 
-    /// A relay begins to record, or may; before it reads the session.
-    func begin(_ id: SessionID) {
-        state.withLock { $0.growing[id] = 0 }
-        wake.signal()
+    /// A relay begins to record, or may; before it reads the session. Its recorder says when there is something.
+    func begin(_ id: SessionID) -> Growth {
+        let growth = Growth(self)
+        state.withLock { $0.growing[id] = growth }
+        return growth
     }
 
     /// The relay of this session writes no more.
@@ -83,20 +109,32 @@ final class RecordingKeeper: Sendable {
         do { _ = try Poll.wait(&entries, timeout: .seconds(5)) } catch { Log.error("recordings: \(error.message)") }
     }
 
-    private func run(_ settle: (SessionID) throws -> Void) {
+    private func run(_ grown: () -> Void, _ settle: (SessionID) throws -> Void) {
         while true {
+            isAsleep.store(false, ordering: .sequentiallyConsistent)
             let (isStopped, growing, toLookAt) = state.withLock { state in
                 defer { state.toLookAt = [] }
                 return (state.isStopped, state.growing, state.toLookAt)
             }
-            for (id, size) in growing { synchronise(id, known: size) }
+            var hasGrown = false
+            for (id, growth) in growing where growth.take() {
+                hasGrown = true
+                synchronise(id, growth)
+            }
             for id in toLookAt {
                 // It stays growing in the database, and the next start of the broker looks at it again.
                 do { try settle(id) } catch { Log.error("session \(id): the recording has no end: \(error)") }
             }
+            if hasGrown || !toLookAt.isEmpty { grown() }
             if isStopped { return }
-            wait(growing.isEmpty ? nil : Self.pause)
+            wait(hasGrown ? Self.pause : rest(growing.values))
         }
+    }
+
+    /// From here on a recorder that writes wakes us; one that wrote before has told so by now.
+    private func rest(_ growing: some Sequence<Growth>) -> Duration? {
+        isAsleep.store(true, ordering: .sequentiallyConsistent)
+        return growing.contains { $0.hasGrown } ? Self.pause : nil
     }
 
     private func wait(_ limit: Duration?) {
@@ -108,19 +146,15 @@ final class RecordingKeeper: Sendable {
         }
     }
 
-    private func synchronise(_ id: SessionID, known: Int64) {
+    private func synchronise(_ id: SessionID, _ growth: Growth) {
         let path = home.recording(of: id)
-        // It is not there before its relay makes it.
-        guard access(path, F_OK) == 0 else { return }
         do {
             let number = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
             guard number >= 0 else { throw SystemError(call: "open", errno: errno, subject: path) }
             let file = OwnedDescriptor(owning: number)
-            let size = Int64(lseek(file.number, 0, SEEK_END))
-            guard size > known else { return }
             guard fdatasync(file.number) == 0 else { throw SystemError(call: "fdatasync", errno: errno, subject: path) }
-            state.withLock { if $0.growing[id] != nil { $0.growing[id] = size } }
         } catch {
+            growth.grew()  // it is tried again
             Log.error("session \(id): \(error)")
         }
     }
@@ -131,7 +165,7 @@ extension BrokerCore {
     func keepRecordings() throws {
         for id in try readers.perform({ try $0.growingRecordings() }) { recordings.look(at: id) }
         try disk.start()
-        try recordings.start { [weak self] id in try self?.settleRecording(of: id) }
+        try recordings.start(grown: { [indexer] in indexer.recordingsGrew() }) { [weak self] id in try self?.settleRecording(of: id) }
     }
 
     /// On the keeper's thread.

@@ -16,6 +16,10 @@ final class SearchIndexer: Sendable {
     private let wake: EventCounter
     private let isStopped = Atomic(false)
     private let deleted = Mutex<[SessionID]>([])
+    /// Whether a recording has grown that was not looked at since.
+    private let hasGrown = Atomic(false)
+    /// Whether there is something that does not wait for ``pause``.
+    private let isUrgent = Atomic(false)
 
     /// How far the index may be behind a session that lives.
     private static let pause: Duration = .seconds(5)
@@ -63,12 +67,22 @@ final class SearchIndexer: Sendable {
     }
 
     /// A recording has ended.
-    func recordingEnded() { wake.signal() }
+    func recordingEnded() { hurry() }
+
+    /// Some that live have grown.
+    func recordingsGrew() {
+        if !hasGrown.exchange(true, ordering: .sequentiallyConsistent) { wake.signal() }
+    }
+
+    private func hurry() {
+        isUrgent.store(true, ordering: .sequentiallyConsistent)
+        wake.signal()
+    }
 
     /// A recording was deleted; its words are, too.
     func forget(_ id: SessionID) {
         deleted.withLock { $0.append(id) }
-        wake.signal()
+        hurry()
     }
 
     func stop() {
@@ -77,35 +91,52 @@ final class SearchIndexer: Sendable {
     }
 
     private func run(_ index: SearchIndex) {
+        var sizes: [SessionID: Int64] = [:]
         while !isStopped.load(ordering: .relaxed) {
-            var pause: Duration?
+            isUrgent.store(false, ordering: .sequentiallyConsistent)
+            hasGrown.store(false, ordering: .sequentiallyConsistent)
+            let looked = ContinuousClock.now
+            var limit: Duration?
             do {
                 let forgotten = deleted.withLock { ids in
                     defer { ids = [] }
                     return ids
                 }
                 for id in forgotten { try index.remove(id) }
-                let growing = try readers.perform { try $0.growingRecordings() }
-                for id in growing { try read(id, isOver: false, into: index) }
+                try readGrowing(into: index, &sizes)
                 try readEnded(into: index)
-                pause = growing.isEmpty ? nil : Self.pause
             } catch {
                 // What was not read now is read later.
                 Log.error("search: \(error)")
-                pause = .seconds(30)
+                limit = .seconds(30)
             }
-            wait(pause)
+            wait(limit)
+            // What only grew is read with what grows meanwhile.
+            let left = looked + Self.pause - .now
+            if left > .zero, !isUrgent.load(ordering: .sequentiallyConsistent) { wait(left) }
         }
     }
 
     private func wait(_ limit: Duration?) {
         var entries = [PollEntry(wake.number, .input)]
         do {
-            // New sessions tell nobody here; they are looked for now and then.
-            if try Poll.wait(&entries, timeout: limit ?? .seconds(20)) > 0 { wake.clear() }
+            if try Poll.wait(&entries, timeout: limit) > 0 { wake.clear() }
         } catch {
             Log.error("search: \(error.message)")
         }
+    }
+
+    /// - Parameter sizes: of the files when they were read last; those that did not grow are not asked for.
+    private func readGrowing(into index: SearchIndex, _ sizes: inout [SessionID: Int64]) throws {
+        let growing = try readers.perform { try $0.growingRecordings() }
+        var found: [SessionID: Int64] = [:]
+        for id in growing {
+            // One that is not there yet, or was deleted meanwhile.
+            guard let size = try? FileStatus(ofLink: home.recording(of: id)).size else { continue }
+            if sizes[id] != size { try read(id, isOver: false, into: index) }
+            found[id] = size
+        }
+        sizes = found
     }
 
     private func readEnded(into index: SearchIndex) throws {

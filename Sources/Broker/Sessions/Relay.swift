@@ -18,7 +18,7 @@ package typealias RelayInterference = @Sendable (_ towardsNode: Bool, _ message:
 /// One live session: a thread that blocks on its two connections until the supervisor's is over.
 ///
 ///   client ◀── frames ──▶ [ recorder ] ◀── frames ──▶ supervisor
-///          ── ping ─────               ── time ────▶              signs of life, every 5 s
+///          ◀─ pong ─────               ── time ────▶              signs of life, every 15 s
 ///                                       ── recorded ─▶              what the node need not keep any more
 ///                                       ── end ─────▶
 ///                                       ◀─ receipt ──              stored, then answered
@@ -60,6 +60,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     var recorder: Recorder?
     var watchers: [Watcher] = []
     private var heartbeat: ContinuousClock.Instant = .now
+    private var heartbeats = 0
     /// When the node is given up after the session was told to end.
     private var patience: ContinuousClock.Instant?
     var hasReceipt = false
@@ -118,7 +119,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     // MARK: The relay's thread
 
     private func begin(_ beginning: Beginning) {
-        core.recordings.begin(id)
+        let growth = core.recordings.begin(id)
         do {
             guard let session = try core.readers.perform({ [id] in try $0.session(id) }) else {
                 return tellEnd(.failed, "the session is not known")
@@ -126,7 +127,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
             let path = core.home.recording(of: id)
             switch beginning {
             case .accepted(let acceptance):
-                recorder = try Recorder(path, session.opening.value, id, at: core.clock.now, disk: disk)
+                recorder = try Recorder(path, session.opening.value, id, at: core.clock.now, disk: disk, growth: growth)
                 client?.enqueue(text: ControlMessage.accepted(acceptance.source).text)
                 // Before any frame of the client: the node starts the program when it hears that there is a recording.
                 supervisor?.enqueue(text: ControlMessage.recorded(id, OutputOffsets()).text)
@@ -137,8 +138,8 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
                 let isNew = access(path, F_OK) != 0
                 recorder =
                     isNew
-                    ? try Recorder(path, session.opening.value, id, at: core.clock.now, disk: disk)
-                    : try Recorder(continuing: path, session.opening.value, at: core.clock.now, disk: disk)
+                    ? try Recorder(path, session.opening.value, id, at: core.clock.now, disk: disk, growth: growth)
+                    : try Recorder(continuing: path, session.opening.value, at: core.clock.now, disk: disk, growth: growth)
                 welcome(session)
             case .abandoned: tellEnd(.clientClosed, "the client left")
             }
@@ -241,11 +242,14 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     private func keepAlive() {
         guard now >= heartbeat else { return }
         heartbeat = now + Limits.sessionHeartbeat
+        heartbeats += 1
+        let asks = heartbeats % Limits.heartbeatsPerQuestion == 0
         supervisor?.enqueue(text: ControlMessage.time(core.clock.now).text)
-        supervisor?.enqueue(.ping, [])
-        client?.enqueue(.ping, [])
-        if client != nil, now >= heardClient + Limits.sessionSilence { clientLeft() }
-        if now >= heardSupervisor + Limits.sessionSilence { dropSupervisor() }
+        if asks { supervisor?.enqueue(.ping, []) }
+        // A pong that nobody asked for is a sign of life that nobody answers (RFC 6455 §5.5.3): an answer would wake us.
+        client?.enqueue(asks ? .ping : .pong, [])
+        if client != nil, now >= heardClient + Limits.sessionAnswer { clientLeft() }
+        if now >= heardSupervisor + Limits.sessionAnswer { dropSupervisor() }
     }
 
     // MARK: The end

@@ -31,6 +31,8 @@ package final class FrameChannel {
     private static let maximumNews = 20
     /// When something came last; the broker gives a sign of life every ``Limits/sessionHeartbeat``.
     package private(set) var heardAt: ContinuousClock.Instant = .now
+    /// When the broker was asked for a sign of life that has not come.
+    private var askedAt: ContinuousClock.Instant?
 
     package init(_ stream: WebSocketStream, sealing sealer: FrameAuthenticator, opening opener: FrameAuthenticator) {
         self.stream = stream
@@ -47,10 +49,21 @@ package final class FrameChannel {
         try bytes.withUnsafeBytes { try enqueue($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
     }
 
+    /// When the connection counts as lost if nothing comes.
+    package var silence: ContinuousClock.Instant {
+        let last = heardAt + Limits.sessionSilence
+        return askedAt.map { min(last, $0 + Limits.promptAnswer) } ?? last
+    }
+
     package func sendInput(_ bytes: [UInt8], offset: UInt64) throws {
         try withUnsafeTemporaryAllocation(byteCount: Frame.dataHeaderLength, alignment: 1) { header in
             Frame.writeDataHeader(.input, offset: offset, to: header)
             try bytes.withUnsafeBytes { try enqueue(UnsafeRawBufferPointer(header), $0) }
+        }
+        let now = ContinuousClock.now
+        if askedAt == nil, now >= heardAt + Limits.promptSilence {
+            askedAt = now
+            stream.enqueue(.ping, [])
         }
     }
 
@@ -80,7 +93,7 @@ package final class FrameChannel {
         } catch {
             throw SessionFault.connectionLost(error.message)
         }
-        if filled == .some { heardAt = .now }
+        if filled == .some { (heardAt, askedAt) = (.now, nil) }
         while let message = try next() {
             switch message.kind {
             case .binary: try message.withPayload { try handle(try open($0)) }

@@ -196,7 +196,7 @@ package final class SessionClient {
     /// When the connection counts as lost if nothing comes.
     var silence: ContinuousClock.Instant? {
         guard session.ticket != nil, ending == nil else { return nil }
-        return channel.map { $0.heardAt + Limits.sessionSilence }
+        return channel?.silence
     }
 
     // MARK: Bytes
