@@ -38,6 +38,8 @@ package struct SessionSettings: Sendable, Equatable {
     package var minimumUserID: Int64 = 0
     package var noNewPrivileges = false
     package var limits: [Limit: Int64] = [:]
+    /// Processes of a session where the policy says nothing: enough for a build, too few to take a machine down.
+    package static let usualProcesses: Int64 = 4096
     /// Whether a shell shows the message of the day and the last login.
     package var greets = false
     /// Whether sessions stand in utmp and wtmp, where the node keeps them.

@@ -46,6 +46,26 @@ package struct ControlGroup: Equatable, Sendable {
     /// Moves a process into the group; 0 is the caller.
     package func add(_ pid: Int32) throws(SystemError) { try write("\(pid)", to: "cgroup.procs") }
 
+    /// Lets no more than `count` processes and threads be in the group at a time.
+    ///
+    /// - Returns: whether the kernel will see to it. It cannot where the controller `pids` is of version 1, or was not handed
+    ///   down to us.
+    package func limitProcesses(to count: Int64) throws(SystemError) -> Bool {
+        if access(path + "/pids.max", F_OK) != 0 {
+            let base = ControlGroup(existing: DurableFile.directory(of: path))
+            let offered = try DurableFile.readKernelFile(base.path + "/cgroup.controllers", maximumBytes: 4096)
+            guard offered.split(whereSeparator: { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }).contains(where: { $0.elementsEqual("pids".utf8) })
+            else { return false }
+            // There is no process in it, so its groups stay as they are (cgroups(7), "no internal processes").
+            try base.write("+pids", to: "cgroup.subtree_control")
+        }
+        try write(count < Self.unlimited ? String(count) : "max", to: "pids.max")
+        return true
+    }
+
+    /// As many as the kernel has numbers for (PID_MAX_LIMIT).
+    private static let unlimited: Int64 = 4 << 20
+
     /// The processes in the group and in groups that the session made below it.
     package func members() throws(SystemError) -> [Int32] {
         let bytes = try DurableFile.readKernelFile(path + "/cgroup.procs", maximumBytes: 1 << 20)
@@ -115,6 +135,14 @@ package struct ControlGroup: Equatable, Sendable {
             var entries = [PollEntry(file.number, .priority)]
             _ = try Poll.wait(&entries, timeout: left)
         }
+    }
+
+    /// Whether the caller is in a group that lets only so many processes be.
+    package static func limitsProcesses() throws(SystemError) -> Bool {
+        guard let mount = try mountPoint() else { return false }
+        let path = mount + (try ownPath()) + "/pids.max"
+        guard access(path, F_OK) == 0 else { return false }
+        return try !DurableFile.readKernelFile(path, maximumBytes: 64).starts(with: "max".utf8)
     }
 
     /// Where version 2 is mounted: /sys/fs/cgroup, or beside version 1 in a directory of its own.

@@ -5,6 +5,18 @@ import Glibc
 
 /// The processes of one user of the machine.
 package enum UserProcesses {
+    /// Its processes and their threads, as RLIMIT_NPROC counts them (getrlimit(2)).
+    package static func count(of uid: UInt32) throws(SystemError) -> Int {
+        var count = 0
+        try ProcessList.forEach { pid in
+            // One that has ended meanwhile counts no more.
+            guard let status = try? FileStatus(ofLink: "/proc/\(pid)"), status.owner == uid else { return }
+            let threads = (try? DurableFile.listDirectory("/proc/\(pid)/task"))?.count
+            count += max(1, threads ?? 1)
+        }
+        return count
+    }
+
     /// Kills them until two looks find none.
     ///
     /// - Returns: whether none is left.

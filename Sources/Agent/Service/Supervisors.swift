@@ -57,7 +57,9 @@ final class Supervisors {
         guard !folder.exists else { throw AgentError.openingReplayed(terms.id) }
         var terms = terms
         do {
-            terms.group = try ControlGroup.make(terms.id.description).path
+            let group = try ControlGroup.make(terms.id.description)
+            terms.group = group.path
+            limitProcesses(in: group, for: terms)
         } catch {
             // Usual without root. The walk finds the processes, and the receipt says that it was the only way.
             Log.warning("\(terms.id): no control group: \(error.message)")
@@ -68,6 +70,15 @@ final class Supervisors {
         } catch {
             forget(terms, folder)
             throw error
+        }
+    }
+
+    private func limitProcesses(in group: ControlGroup, for terms: SessionTerms) {
+        do {
+            // Where it is not possible the second stage limits the user's.
+            _ = try group.limitProcesses(to: terms.settings.limits[.processes] ?? SessionSettings.usualProcesses)
+        } catch {
+            Log.warning("\(terms.id): its control group does not limit processes: \(error.message)")
         }
     }
 
@@ -218,7 +229,7 @@ final class Supervisors {
             // We are the next reaper: what lost its supervisor hangs below us, beside the supervisors that live.
             let reaper = isReaper ? getpid() : .max
             end.processes = SessionProcesses(of: reaper, session: terms.id.description, group: group, sparing: families).end()
-            end.remarks = ["Its supervisor was gone: what left the control group and its environment may not have been found."]
+            end.remarks = ["Its supervisor was gone: what left the control group and its environment may not have been found."] + terms.handedOver
             if terms.settings.keepsLoginRecord { LoginRecords.end(host: terms.loginHost) }
         } else {
             end.detail = "The machine went down."

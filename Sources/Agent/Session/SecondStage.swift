@@ -36,7 +36,9 @@ package enum SecondStage {
             guard arguments.count >= 4 else { throw SystemError(call: command, errno: EINVAL) }
             guard fcntl(report, F_SETFD, FD_CLOEXEC) == 0 else { throw SystemError(call: "fcntl", errno: errno) }
             let user = try User.named(arguments[0])
-            let settings = try settings(arguments[2])
+            var settings = try settings(arguments[2])
+            // Before anybody waits for us.
+            try limitProcesses(of: user, in: &settings)
             guard try Transfer.read(gate, maximum: 1).count == 1 else { return notExecutable }
             _ = close(gate)
             try enter(as: user, group: arguments[1], settings)
@@ -57,6 +59,13 @@ package enum SecondStage {
         let settings = try SessionSettings(&reader)
         try reader.finish()
         return settings
+    }
+
+    /// Where the policy sets no limit of processes, and the control group, if there is one, knows none, the user's get one:
+    /// the kernel counts all that the user has, so those of now are added. Root is under no such limit.
+    private static func limitProcesses(of user: User, in settings: inout SessionSettings) throws {
+        guard settings.limits[.processes] == nil, user.uid != 0, try !ControlGroup.limitsProcesses() else { return }
+        settings.limits[.processes] = SessionSettings.usualProcesses + Int64(try UserProcesses.count(of: user.uid))
     }
 
     private static func enter(as user: User, group: String, _ settings: SessionSettings) throws {

@@ -65,7 +65,7 @@ extension Supervisor {
         // What is left in it keeps it from being removed, and is named in the receipt.
         try? group?.remove()
         if terms.settings.keepsLoginRecord { LoginRecords.end(host: terms.loginHost) }
-        if let watch { end.remarks += watch.changes() }
+        end.remarks += watch?.changes() ?? terms.handedOver
     }
 
     /// Puts the receipt on disk, and then tells.

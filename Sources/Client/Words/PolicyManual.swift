@@ -170,7 +170,7 @@ enum PolicyManual {
         FileManual.Part(
             "limits",
             [
-                .init("openFiles", "NUMBER", "Open files of a process."), .init("processes", "NUMBER", "Processes of the user."),
+                .init("openFiles", "NUMBER", "Open files of a process."), .init("processes", "NUMBER", "Processes and threads of the user, and of the session where its control group can count them. Left out, 4096 for a session beside what the user has running. Root is bound by a control group only."),
                 .init("memoryBytes", "NUMBER", "Memory of a process."), .init("fileBytes", "NUMBER", "The largest file."),
                 .init("coreBytes", "NUMBER", "The largest core dump."), .init("processorSeconds", "NUMBER", "Processor time of a process."),
             ]),

@@ -39,6 +39,14 @@ struct SessionAnswer: Decodable, Sendable {
         let outputBytes: Int
         let statement: String
 
+        /// What the node said beside the numbers.
+        var remarks: [String] {
+            get throws {
+                struct Statement: Decodable { let remarks: [String] }
+                return try JSONDecoder().decode(Statement.self, from: Data(statement.utf8)).remarks
+            }
+        }
+
         /// When the session ended by the node's wall clock, in milliseconds since 1970.
         var endedAt: Int64 {
             get throws {
