@@ -205,6 +205,11 @@ struct ResumeTests {
                         try await here.exec("sh", "-c", script, input: fifo, within: .seconds(isLong ? 600 : 120))
                     }
                     _ = writer
+                    // The broker lets one address have so many connections that have not shown yet whose they are.
+                    guard number % 10 == 9 else { continue }
+                    try await eventually("\(number) live sessions", within: .seconds(60)) {
+                        try await here.sessions(of: grant).count { $0.state == "live" } > number
+                    }
                 }
                 try await eventually("\(count) live sessions", within: .seconds(isLong ? 400 : 120)) {
                     try await here.sessions(of: grant).count { $0.state == "live" } == count
