@@ -60,7 +60,8 @@ import Transport
     }
 
     @Test func `a shell has a terminal of the size that the client has`() async throws {
-        let session = try await TestSession(nil, terminal: true, capability: .shell)
+        // Not the user's own: that one's start-up files say what the machine wants.
+        let session = try await TestSession(nil, terminal: true, capability: .shell) { $0["settings"] = .object(["shell": .string("/bin/sh")]) }
         try session.client.type("stty size; tty -s && echo is-a-tty; exit 5\n")
         let record = try await session.finish()
         #expect(record.text.contains("24 80"))

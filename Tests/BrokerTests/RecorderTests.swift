@@ -29,12 +29,12 @@ import Testing
 
     private static let start = Timestamp(milliseconds: 1_800_000_000_000)
 
-    private func begin(terminal: Bool) throws -> Recorder {
-        try Recorder(path, opening(terminal: terminal), SessionID("s-7k2p9x"), at: Self.start)
+    private func begin(terminal: Bool, limit: Int = Recorder.streamLimit) throws -> Recorder {
+        try Recorder(path, opening(terminal: terminal), SessionID("s-7k2p9x"), at: Self.start, streamLimit: limit)
     }
 
-    private func goOn(terminal: Bool) throws -> Recorder {
-        try Recorder(continuing: path, opening(terminal: terminal), at: Self.start + .seconds(5))
+    private func goOn(terminal: Bool, limit: Int = Recorder.streamLimit) throws -> Recorder {
+        try Recorder(continuing: path, opening(terminal: terminal), at: Self.start + .seconds(5), streamLimit: limit)
     }
 
     private func output(_ recorder: Recorder, _ text: [UInt8], at offset: Int) throws {
@@ -137,27 +137,28 @@ import Testing
 
     @Test func `what is beyond the limit of a stream is counted, and has a digest, also where it was interrupted`() throws {
         defer { unlink(path) }
+        let limit = 1024 * 1024
         let piece = (0..<Limits.framePayload).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         let digest = { (bytes: [UInt8]) in try Digest(of: bytes).hex }
-        var recorder = try begin(terminal: false)
+        var recorder = try begin(terminal: false, limit: limit)
         // The last piece of what is recorded goes three bytes beyond.
         var offset = 0
-        while offset < Recorder.streamLimit + 3 - piece.count {
+        while offset < limit + 3 - piece.count {
             try output(recorder, piece, at: offset)
             offset += piece.count
         }
-        let last = Array(piece.prefix(Recorder.streamLimit + 3 - offset))
+        let last = Array(piece.prefix(limit + 3 - offset))
         try output(recorder, last, at: offset)
         offset += last.count
         try output(recorder, Array(last.suffix(2)) + [1, 2], at: offset - 2)
         recorder.suspend()
         let beyond = Array(last.suffix(3)) + [1, 2]
-        #expect(try markers().last == "output: 5 bytes from byte \(Recorder.streamLimit) on have SHA-256 \(digest(beyond))")
-        recorder = try goOn(terminal: false)
+        #expect(try markers().last == "output: 5 bytes from byte \(limit) on have SHA-256 \(digest(beyond))")
+        recorder = try goOn(terminal: false, limit: limit)
         let known = Int(try #require(try recorder.acknowledge(always: true)).output)
         try output(recorder, Array("rest".utf8), at: known)
         recorder.finish()
-        let expected = "output: \(known + 4) bytes, the first \(Recorder.streamLimit) recorded; "
+        let expected = "output: \(known + 4) bytes, the first \(limit) recorded; "
         #expect(try markers().last == expected + "4 bytes from byte \(known) on have SHA-256 \(digest(Array("rest".utf8)))")
     }
 

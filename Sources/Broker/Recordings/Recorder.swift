@@ -31,6 +31,7 @@ final class Recorder {
     private var errorWriter: AsciicastWriter
     private let zero: ContinuousClock.Instant
     let isTerminal: Bool
+    private let streamLimit: Int
     private var streams: [Stream]
     /// The lines that are being made; their memory is used again and again.
     private var lines = JSONLine(capacity: 4096)
@@ -55,11 +56,13 @@ final class Recorder {
     /// Begins the recording of a session.
     init(
         _ path: String, _ opening: OpeningStatement, _ id: SessionID, at now: Timestamp,
-        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil, growth: RecordingKeeper.Growth? = nil
+        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil, growth: RecordingKeeper.Growth? = nil,
+        streamLimit: Int = Recorder.streamLimit
     ) throws {
         file = SharedFile(try AppendFile(path))
         self.disk = disk
         self.growth = growth
+        self.streamLimit = streamLimit
         chain = try RecordingChain()
         isTerminal = opening.terminal != nil
         zero = .now
@@ -80,10 +83,12 @@ final class Recorder {
     /// Goes on with the recording of a session that was interrupted. What is not whole at its end is cut off.
     init(
         continuing path: String, _ opening: OpeningStatement, at now: Timestamp,
-        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil, growth: RecordingKeeper.Growth? = nil
+        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil, growth: RecordingKeeper.Growth? = nil,
+        streamLimit: Int = Recorder.streamLimit
     ) throws {
         self.disk = disk
         self.growth = growth
+        self.streamLimit = streamLimit
         isTerminal = opening.terminal != nil
         let end = try RecordingEnd(of: path, isTerminal: isTerminal)
         guard let timestamp = end.timestamp else { throw BrokerError.recorderFailed("its beginning is damaged") }
@@ -95,7 +100,7 @@ final class Recorder {
         zero = .now - elapsed
         writer = AsciicastWriter(continuingAt: end.time)
         errorWriter = AsciicastWriter(continuingAt: end.time)
-        let limit = isTerminal ? Int.max : Self.streamLimit
+        let limit = isTerminal ? Int.max : streamLimit
         streams = [end.output, end.errorOutput, end.input].map { total in
             Stream(recorded: min(Int(clamping: total), limit), total: Int(clamping: total))
         }
@@ -167,7 +172,7 @@ final class Recorder {
             throw BrokerError.recorderFailed("\(offset - total) bytes are missing before byte \(offset)")
         }
         let fresh = bytes.dropFirst(Int(clamping: total - offset))
-        let room = isTerminal ? fresh.count : max(0, Self.streamLimit - streams[index].recorded)
+        let room = isTerminal ? fresh.count : max(0, streamLimit - streams[index].recorded)
         let part = UnsafeRawBufferPointer(rebasing: fresh.prefix(room))
         streams[index].total += fresh.count
         streams[index].recorded += part.count
