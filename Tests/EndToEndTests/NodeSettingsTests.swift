@@ -97,7 +97,7 @@ struct NodeSettingsTests {
         let expected = "/usr\nprod\n77\n0\nNoNewPrivs:\t\(Programs.isRoot ? 0 : 1)\n"
         #expect(outcome.text == expected, "\(outcome)")
         let shell = try await here.shell()
-        shell.send("echo first-$FIRST $0 $STAGE; shopt login_shell; ls /proc/$$/fd | tr '\\n' ' '\r")
+        shell.send("echo first-$FIRST $0 $STAGE; shopt login_shell; for i in {0..99}; do [ -L /proc/$$/fd/$i ] && printf '%s ' $i; done\r")
         try await shell.expect("first-1 /bin/bash prod")
         try await shell.expect("login_shell    \ton")
         // bash keeps a copy of the terminal at the last number that it may use.
