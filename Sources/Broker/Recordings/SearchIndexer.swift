@@ -25,6 +25,9 @@ final class SearchIndexer: Sendable {
     private static let pause: Duration = .seconds(5)
     /// Recordings that are looked up at once.
     private static let batch = 100
+    /// For each moment of work so many of rest, while recordings grow.
+    private static let restsForWork = 4
+    private static let longestRest: Duration = .milliseconds(250)
 
     /// Makes the index, if it is not there or is none any more.
     init(_ home: BrokerHome, _ readers: ReaderPool) throws {
@@ -158,10 +161,20 @@ final class SearchIndexer: Sendable {
         let opening = session.opening.value
         let source = try index.source(of: id, node: opening.node, person: opening.person, openedAt: session.startedAt ?? session.openedAt)
         var reading = try RecordingText(home.recording(of: id), from: source)
+        var began = ContinuousClock.now
         while let part = try reading.next(isOver: isOver) {
             try index.add(part.lines, to: part.source)
             if isStopped.load(ordering: .relaxed) { return }
+            rest(after: .now - began)
+            began = .now
         }
+    }
+
+    /// While recordings grow, their sessions get most of a processor that would have been ours.
+    private func rest(after work: Duration) {
+        guard hasGrown.load(ordering: .relaxed) else { return }
+        var nothing: [PollEntry] = []
+        try? _ = Poll.wait(&nothing, timeout: min(work * Self.restsForWork, Self.longestRest))  // an interrupted rest is a short one
     }
 }
 
