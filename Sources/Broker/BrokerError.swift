@@ -12,6 +12,8 @@ package enum BrokerError: Explainable, Equatable {
     case notFound(kind: String, String)
     case notEnrolled
     case notAPerson
+    case delegationElsewhere
+    case delegationOver(from: Timestamp, until: Timestamp, now: Timestamp)
     case otherDevice
     case foundingOver
     case foundingTokenUnknown
@@ -42,6 +44,8 @@ package enum BrokerError: Explainable, Equatable {
         case .notFound(let kind, _): kind + ".not-found"
         case .notEnrolled: "authentication.not-enrolled"
         case .notAPerson: "authentication.not-a-person"
+        case .delegationElsewhere: "authentication.delegated"
+        case .delegationOver: "authentication.delegation-over"
         case .otherDevice: "authentication.other-device"
         case .foundingOver: "founding.over"
         case .foundingTokenUnknown: "founding.unknown-token"
@@ -74,6 +78,9 @@ package enum BrokerError: Explainable, Equatable {
         case .notFound(let kind, let id): "There is no \(kind) \(id)."
         case .notEnrolled: "This device is not enrolled, or it was taken away."
         case .notAPerson: "Only people may do that."
+        case .delegationElsewhere: "A key that stands in for another is taken on the connections of nodes only."
+        case .delegationOver(let from, let until, let now):
+            "The key that stands in for the node's is good from \(from) to \(until), and the broker's clock says \(now)."
         case .otherDevice: "The statement was signed by another device than the one that sent it."
         case .foundingOver: "The first administrator has joined already."
         case .foundingTokenUnknown: "That is not this broker's founding token, or it is too old."
@@ -113,6 +120,7 @@ package enum BrokerError: Explainable, Equatable {
         case .charterOutdated: "Ask again: the client takes the new policy."
         case .nodeNotConnected: "See on the node whether `stint-agent serve` runs and reaches the broker."
         case .nodeDistrusts(_, let problem): problem.hint
+        case .delegationOver: "Set the clock of the node right (NTP), or the broker's."
         case .nodeSilent: "Try again; see the agent's log on the node."
         case .nodeAway: "Try again in a moment: `stint attach`."
         case .nothingToWatch: "Read its recording: stint replay."
@@ -124,7 +132,7 @@ package enum BrokerError: Explainable, Equatable {
         case .holdExists: "`stint hold list` shows it. Choose another name."
         case .requestIDTaken, .sessionIDTaken: "Try again: the next one gets another id."
         case .overloaded: "Try again in a moment."
-        case .noSuchPath, .wrongMethod, .parameterMalformed, .notFound, .notAPerson, .otherDevice, .takenOver: nil
+        case .noSuchPath, .wrongMethod, .parameterMalformed, .notFound, .notAPerson, .delegationElsewhere, .otherDevice, .takenOver: nil
         }
     }
 }

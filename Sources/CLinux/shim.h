@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -155,6 +156,22 @@ static inline int stint_set_dumpable(int on) { return prctl(PR_SET_DUMPABLE, on,
 static inline int stint_get_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
 static inline int stint_set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 static inline int stint_get_no_new_privileges(void) { return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); }
+
+/// None of the capabilities of version 3 (capget(2)), which has them in two words of 32 bits.
+static inline int stint_drop_capabilities(void) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    return (int)syscall(SYS_capset, &header, none);
+}
+/// Whether there is any; 1 also where that cannot be told.
+static inline int stint_has_capabilities(void) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct found[2];
+    if (syscall(SYS_capget, &header, found) != 0) return 1;
+    for (int word = 0; word < 2; word++)
+        if (found[word].effective | found[word].permitted | found[word].inheritable) return 1;
+    return 0;
+}
 static inline int stint_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 static inline int stint_set_limit(int resource, uint64_t soft, uint64_t hard) {

@@ -59,6 +59,11 @@ static inline int stint_ssl_set_signatures(SSL_CTX *context, const char *list) {
 // Certificates
 
 static inline int stint_x509_stack_count(const STACK_OF(X509) *stack) { return stack ? sk_X509_num(stack) : 0; }
+static inline X509 *stint_x509_stack_value(const STACK_OF(X509) *stack, int index) { return sk_X509_value(stack, index); }
+/// A certificate that is sent behind our own. The context keeps a reference.
+static inline int stint_ssl_add_chain(SSL_CTX *context, X509 *certificate) {
+    return (int)SSL_CTX_add1_chain_cert(context, certificate);
+}
 
 // Errors
 

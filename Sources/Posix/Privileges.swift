@@ -10,16 +10,25 @@ package enum Privileges {
     /// next one gives away. Reads everything back.
     ///
     /// Without root it only passes when the process already is that user; the groups stay as they are then.
-    package static func become(_ user: User) throws(SystemError) {
+    ///
+    /// - Parameter inGroups: whether in all groups of the user, or in the primary one alone and no others beside it.
+    package static func become(_ user: User, inGroups: Bool = true) throws(SystemError) {
         if geteuid() == 0 {
-            try check("setgroups", user.name) { setgroups(user.groups.count, user.groups) }
+            let groups = inGroups ? user.groups : []
+            try check("setgroups", user.name) { setgroups(groups.count, groups) }
             try check("setresgid", user.name) { setresgid(user.gid, user.gid, user.gid) }
             try check("setresuid", user.name) { setresuid(user.uid, user.uid, user.uid) }
-            guard try Set(currentGroups()) == Set(user.groups) else {
+            guard try Set(currentGroups()) == Set(groups) else {
                 throw refusal("its groups are not those of the user", user)
             }
         }
         try verify(user)
+    }
+
+    /// Gives up every capability (capabilities(7)), as a user other than root has none anyway unless somebody gave it some.
+    package static func dropCapabilities() throws(SystemError) {
+        try check("capset") { stint_drop_capabilities() }
+        guard stint_has_capabilities() == 0 else { throw SystemError(.privilegesKept("it has capabilities"), in: "capget", about: "uid \(geteuid())") }
     }
 
     private static func verify(_ user: User) throws(SystemError) {

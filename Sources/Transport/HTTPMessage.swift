@@ -88,13 +88,16 @@ package struct HTTPResponse: Sendable, Equatable {
 
 /// Who is at the other end of a connection.
 package struct Peer: Sendable, Hashable {
-    /// The Ed25519 public key it proved to hold, 32 raw bytes.
+    /// The Ed25519 public key it proved to hold or to stand in for, 32 raw bytes.
     package let key: [UInt8]
     /// Its network address without the port: for records, never for decisions.
     package let address: String
+    /// Where it holds a key that stands in for ``key``: when that is good. The times are not judged yet.
+    package let delegation: DelegatedTime?
 
-    package init(key: [UInt8], address: String) {
+    package init(key: [UInt8], address: String, delegation: DelegatedTime? = nil) {
         self.key = key
         self.address = address
+        self.delegation = delegation
     }
 }

@@ -132,7 +132,7 @@ final class HTTPServerConnection: EventSource, @unchecked Sendable {
         case .wantsRead: want(.input)
         case .wantsWrite: want(.output)
         case .done:
-            peer = Peer(key: connection.peerKey, address: source)
+            peer = Peer(key: connection.peerKey, address: source, delegation: connection.peerDelegation)
             state = .reading
             wait(limits.headTime)
             return true

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SECURITY: the only place that accepts a peer's certificate. One certificate, Ed25519, and the pinned key if
-// there is a pin. OpenSSL's own chain check is replaced: there are no authorities here.
+// there is a pin; a server also takes one that stands in for such a one (TLSDelegation.swift). OpenSSL's own chain check is
+// replaced: there are no authorities here.
 
 import COpenSSL
 
@@ -15,6 +16,8 @@ final class PeerCheck {
 
     private let pin: [UInt8]?
     private(set) var key: [UInt8] = []
+    /// When a key that stands in for ``key`` may do so; `nil` where the peer holds ``key`` itself.
+    private(set) var delegation: DelegatedTime?
     private(set) var verdict: Verdict = .notSeen
 
     init(_ role: TLSContext.Role) {
@@ -31,7 +34,7 @@ final class PeerCheck {
             let slot = SSL_get_ex_data(OpaquePointer(ssl), 0)
         else { return 0 }
         let check = Unmanaged<PeerCheck>.fromOpaque(slot).takeUnretainedValue()
-        check.verdict = check.judge(X509_STORE_CTX_get0_cert(store), count: X509_STORE_CTX_get0_untrusted(store))
+        check.verdict = check.judge(X509_STORE_CTX_get0_cert(store), with: X509_STORE_CTX_get0_untrusted(store))
         guard check.verdict == .accepted else {
             X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED)  // sends the alert "bad certificate"
             return 0
@@ -40,12 +43,15 @@ final class PeerCheck {
         return 1
     }
 
-    private func judge(_ certificate: OpaquePointer?, count stack: OpaquePointer?) -> Verdict {
+    /// - Parameter stack: all certificates that came, `certificate` first.
+    private func judge(_ certificate: OpaquePointer?, with stack: OpaquePointer?) -> Verdict {
         guard let certificate, let publicKey = X509_get0_pubkey(certificate) else {
             return .unacceptable(reason: "it carries no readable key")
         }
-        guard stint_x509_stack_count(stack) <= 1 else {
-            return .unacceptable(reason: "it comes with a chain of other certificates")
+        switch stint_x509_stack_count(stack) {
+        case ...1: break
+        case 2 where pin == nil: return judge(certificate, standingInFor: stint_x509_stack_value(stack, 1))
+        default: return .unacceptable(reason: "it comes with a chain of other certificates")
         }
         guard let found = rawEd25519Key(of: publicKey) else {
             return .unacceptable(reason: "its key is not an Ed25519 key")
@@ -53,5 +59,16 @@ final class PeerCheck {
         key = found
         if let pin, CRYPTO_memcmp(pin, found, found.count) != 0 { return .wrongKey(expected: pin) }
         return .accepted
+    }
+
+    private func judge(_ certificate: OpaquePointer, standingInFor issuer: OpaquePointer?) -> Verdict {
+        guard let issuer else { return .unacceptable(reason: "it comes with one that cannot be read") }
+        switch DelegationCheck.judge(certificate, of: issuer) {
+        case .standsIn(let found, let time):
+            key = found
+            delegation = time
+            return .accepted
+        case .refused(let reason): return .unacceptable(reason: reason)
+        }
     }
 }

@@ -53,6 +53,9 @@ package final class TLSConnection: @unchecked Sendable {
     /// The peer's Ed25519 public key, 32 raw bytes; empty until the handshake is done.
     package var peerKey: [UInt8] { isEstablished ? check.key : [] }
 
+    /// When a key that stands in for ``peerKey`` may do so; `nil` where the peer holds that key itself.
+    package var peerDelegation: DelegatedTime? { isEstablished ? check.delegation : nil }
+
     /// Whether a read may find bytes although the socket is silent: do not poll, read.
     package var hasPending: Bool {
         guard let handle, !isDrained else { return false }

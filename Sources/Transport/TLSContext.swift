@@ -15,8 +15,9 @@ package final class TLSContext: @unchecked Sendable {  // the OpenSSL object doe
     let role: Role
     let handle: OpaquePointer
 
-    /// A server asks every client for a certificate and takes any self-signed Ed25519 one: the handshake proves
-    /// that the peer holds the key. What the key may do is the caller's decision, by ``TLSConnection/peerKey``.
+    /// A server asks every client for a certificate and takes any self-signed Ed25519 one, or one that stands in for such
+    /// a one: the handshake proves that the peer holds the key. What the key may do is the caller's decision, by
+    /// ``TLSConnection/peerKey`` and ``TLSConnection/peerDelegation``.
     package convenience init(serverWith identity: TLSIdentity) throws(TransportError) {
         try self.init(identity, .server)
     }
@@ -62,6 +63,9 @@ package final class TLSContext: @unchecked Sendable {  // the OpenSSL object doe
         guard SSL_CTX_use_certificate(handle, identity.material.certificate) == 1,
             SSL_CTX_use_PrivateKey(handle, identity.material.key) == 1
         else { throw .cryptography(operation: "SSL_CTX_use_PrivateKey") }
+        if let issuer = identity.material.issuer {
+            guard stint_ssl_add_chain(handle, issuer) == 1 else { throw .cryptography(operation: "SSL_CTX_add1_chain_cert") }
+        }
         try configureProtocolName()
         SSL_CTX_set_verify(handle, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
         SSL_CTX_set_cert_verify_callback(handle, { store, _ in PeerCheck.verify(store) }, nil)

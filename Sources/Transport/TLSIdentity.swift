@@ -3,11 +3,11 @@
 
 import COpenSSL
 
-/// One party's Ed25519 key with the self-signed certificate that carries it.
+/// One party's Ed25519 key with the self-signed certificate that carries it, or a key that stands in for it.
 ///
 /// The certificate says nothing but the key: peers recognise each other by the raw public key only.
 package struct TLSIdentity: Sendable {
-    /// 32 raw bytes.
+    /// By which others know the party: 32 raw bytes.
     package let publicKey: [UInt8]
     let material: Material
 
@@ -27,6 +27,8 @@ package struct TLSIdentity: Sendable {
         self.publicKey = publicKey
         material = Material(key: key, certificate: certificate)
     }
+
+    init(publicKey: [UInt8], material: Material) { (self.publicKey, self.material) = (publicKey, material) }
 
     private static func selfSigned(_ key: OpaquePointer) -> OpaquePointer? {
         guard let certificate = X509_new() else { return nil }
@@ -48,17 +50,21 @@ package struct TLSIdentity: Sendable {
         return certificate
     }
 
-    /// Owns the two OpenSSL objects; neither changes after `init`, so threads may share them.
+    /// Owns the OpenSSL objects; none changes after `init`, so threads may share them.
     final class Material: @unchecked Sendable {
         let key: OpaquePointer
         let certificate: OpaquePointer
+        /// The certificate of the party that the key stands in for.
+        let issuer: OpaquePointer?
 
-        init(key: OpaquePointer, certificate: OpaquePointer) {
+        init(key: OpaquePointer, certificate: OpaquePointer, issuer: OpaquePointer? = nil) {
             self.key = key
             self.certificate = certificate
+            self.issuer = issuer
         }
 
         deinit {
+            if let issuer { X509_free(issuer) }
             X509_free(certificate)
             EVP_PKEY_free(key)
         }

@@ -21,6 +21,45 @@ import Transport
         }
     }
 
+    @Test func `a key that stands in for a node carries the node's connections and nothing else`() throws {
+        let broker = try TestBroker()
+        let node = try broker.enrolNode("db-1")
+        let standIn = try node.standIn()
+        let stream = try broker.client(standIn).upgrade(path: Route.agent)
+        stream.enqueue(text: ControlMessage.hello(version: "1", rollNumber: try broker.roll().number, sessions: []).text)
+        _ = try stream.flush()
+        guard case .time = try stream.nextMessage() else { return #expect(Bool(false)) }
+        for path in [Route.roll, Route.status, Route.requests] {
+            #expect(try broker.refusal(path, as: standIn) == "403 authentication.delegated", "\(path)")
+        }
+    }
+
+    @Test func `a key that stands in for a person's device is refused everywhere`() throws {
+        let broker = try TestBroker()
+        let standIn = try broker.admin.standIn()
+        for path in [Route.status, Route.roll, Route.requests, Route.open, Route.agent] {
+            #expect(try broker.refusal(path, as: standIn) == "403 authentication.delegated", "\(path)")
+        }
+    }
+
+    @Test func `a key that stands in for nobody who is enrolled is refused everywhere`() throws {
+        let broker = try TestBroker()
+        let standIn = try TestKey().standIn()
+        for path in [Route.status, Route.roll, Route.agent] {
+            #expect(try broker.refusal(path, as: standIn) == "403 authentication.not-enrolled", "\(path)")
+        }
+    }
+
+    @Test func `a key that stands in for a node is good in its time only, by the broker's clock`() throws {
+        let broker = try TestBroker()
+        let node = try broker.enrolNode("db-1")
+        for (before, after) in [(-7200, -3600), (3600, 7200), (-3600, 0)] as [(Int64, Int64)] {
+            let standIn = try node.standIn(from: before, until: after)
+            #expect(try broker.refusal(Route.agent, as: standIn) == "403 authentication.delegation-over", "\(before)")
+        }
+        try broker.client(try node.standIn(from: -5, until: 60)).upgrade(path: Route.agent).close()
+    }
+
     @Test func `waiting for a request that one may not see ends at once, as for one that is not there`() throws {
         let broker = try TestBroker()
         let oncall = try broker.enrol("oncall", ["oncall"])
@@ -204,5 +243,28 @@ extension WebSocketStream {
             guard try Poll.wait(&entries, timeout: limit - .now) > 0 else { throw TransportError.timedOut(doing: "waiting for a message") }
             if case .ended = try fill() { throw TransportError.closed }
         }
+    }
+}
+
+extension TestKey {
+    /// A key that stands in for this one, between these seconds from now.
+    fileprivate func standIn(from before: Int64 = -60, until after: Int64 = 60) throws -> TLSIdentity {
+        let now = TestBroker.now.milliseconds / 1000
+        return try TLSIdentity(
+            identity.delegate(to: Posix.Random.bytes(32), for: DelegatedTime(notBefore: now + before, notAfter: now + after)))
+    }
+}
+
+extension TestBroker {
+    fileprivate func client(_ identity: TLSIdentity) throws -> HTTPClient {
+        HTTPClient(server.endpoint, context: try TLSContext(clientWith: identity, expecting: pin.bytes))
+    }
+
+    /// Status and code of the answer to a GET.
+    fileprivate func refusal(_ path: String, as identity: TLSIdentity) throws -> String {
+        let client = try client(identity)
+        defer { client.close() }
+        let response = try client.send(HTTPRequest(path: path))
+        return "\(response.status) \(try JSONValue(parsing: response.body)["code"]?.asString ?? "")"
     }
 }

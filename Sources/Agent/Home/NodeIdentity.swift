@@ -51,8 +51,14 @@ package struct NodeIdentity: Sendable, Equatable {
     }
 
     /// A client for the broker, which must show the pinned key.
-    package func client(with key: NodeKey, timeout: Duration) throws -> HTTPClient {
-        let context = try TLSContext(clientWith: key.tls, expecting: pin.bytes)
-        return HTTPClient(broker, context: context, timeout: timeout)
+    package func client(with key: NodeKey, timeout: Duration) throws -> HTTPClient { try client(key.tls, timeout: timeout) }
+
+    /// The same for a process that stands in for the node.
+    package func client(with delegation: TLSDelegation, timeout: Duration) throws -> HTTPClient {
+        try client(TLSIdentity(delegation), timeout: timeout)
+    }
+
+    private func client(_ tls: TLSIdentity, timeout: Duration) throws -> HTTPClient {
+        HTTPClient(broker, context: try TLSContext(clientWith: tls, expecting: pin.bytes), timeout: timeout)
     }
 }

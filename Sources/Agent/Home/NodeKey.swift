@@ -48,6 +48,19 @@ package struct NodeKey: Sendable {
         return try NodeKey(seed: seed)
     }
 
+    /// How far from `now` a key for connections is good, to either side: the clocks of node and broker may differ by so much.
+    package static let connectionTime: Duration = .seconds(7 * 86_400)
+
+    /// A fresh key by which another process connects to the broker for this node, and can do nothing else for it
+    /// (docs/decisions/0073).
+    ///
+    /// - Parameter now: by the node's wall clock; the broker judges by its own.
+    package func connectionKey(at now: Timestamp) throws -> TLSDelegation {
+        let span = Self.connectionTime.wholeSeconds
+        let second = now.milliseconds / 1000
+        return try tls.delegate(to: Posix.Random.bytes(32), for: DelegatedTime(notBefore: max(0, second - span), notAfter: second + span))
+    }
+
     private static func value(ofDigit digit: UInt8) -> UInt8 {
         switch digit {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")

@@ -23,13 +23,19 @@ final class API: HTTPHandler {
 
     func handle(_ request: HTTPRequest, from peer: Peer, _ responder: Responder) {
         do {
-            let principal = try Principal(peer, in: core.roll.current)
+            let principal = try Principal(peer, in: core.roll.current, at: core.clock.now)
+            if peer.delegation != nil { try Self.checkDelegable(request.path) }
             // Any key can do a handshake: who is nobody here holds no connection between two requests.
             if !principal.isEnrolled { responder.endConnection() }
             try dispatch(Call(request: request, principal: principal, peer: peer, responder: responder))
         } catch {
             responder.fail(error)
         }
+    }
+
+    /// Who stands in for a node carries its connections and asks for nothing else in its name.
+    private static func checkDelegable(_ path: String) throws(BrokerError) {
+        guard path == Route.agent || path == Route.attach else { throw .delegationElsewhere }
     }
 
     /// One request and who makes it.

@@ -13,9 +13,18 @@ enum Principal: Sendable {
     /// A key that nobody enrolled, or whose device, person or node was disabled.
     case unknown(PublicKey)
 
-    init(_ peer: Peer, in roll: Roll) throws(BrokerError) {
+    /// - Parameter now: by the broker's clock; judges a key that stands in for a node's (docs/decisions/0073).
+    init(_ peer: Peer, in roll: Roll, at now: Timestamp) throws(BrokerError) {
         guard let key = PublicKey(bytes: peer.key) else { throw .notEnrolled }
-        if let person = roll.person(withDevice: key) {
+        if let time = peer.delegation {
+            guard roll.person(withDevice: key) == nil else { throw .delegationElsewhere }
+            guard let node = roll.node(withKey: key) else { throw .notEnrolled }
+            guard time.contains(now.milliseconds / 1000) else {
+                let zero = Timestamp(milliseconds: 0)  // sums are clamped to what a time can be
+                throw .delegationOver(from: zero + .seconds(time.notBefore), until: zero + .seconds(time.notAfter), now: now)
+            }
+            self = .node(node)
+        } else if let person = roll.person(withDevice: key) {
             self = .person(person, device: key)
         } else if let node = roll.node(withKey: key) {
             self = .node(node)
