@@ -74,11 +74,14 @@ private final class TestAgent {
         }
     }
 
-    /// The processes that this agent has started and that live.
-    func children() throws -> [Int32] {
+    /// The supervisors that this agent has started and that live.
+    private func children() throws -> [Int32] {
         var children: [Int32] = []
         try ProcessList.forEach { pid in
             guard let record = ProcessRecord(of: pid), record.isAlive, record.parent == process?.child.pid else { return }
+            // Another process may be gone by now.
+            let words = (try? DurableFile.readKernelFile("/proc/\(pid)/cmdline", maximumBytes: 4096)) ?? []
+            guard words.starts(with: "stint-agent\0supervise\0".utf8) else { return }
             children.append(pid)
         }
         return children

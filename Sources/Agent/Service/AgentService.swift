@@ -22,6 +22,8 @@ package final class AgentService {
     private var ledger: NodeLedger
     private var gatekeeper: Gatekeeper
     private var channel: ControlChannel?
+    /// Channels that were given up, whose readers have not ended yet.
+    private var leaving: [ControlChannel] = []
     private var backoff = Backoff()
     private var dialAt = ContinuousClock.now
     /// Until then a broker whose ledger does not hold is not asked again.
@@ -72,7 +74,10 @@ package final class AgentService {
         try home.prepare()
         let lock = try home.lock()
         try ProcessControl.becomeSubreaper()
+        // A node on which nobody can be without privileges is not to find out with its first connection.
+        let account = try UnprivilegedAccount.find()
         let service = try AgentService(home, version: version, executable: try Environment.executablePath(), isReaper: true)
+        if let user = account.user { Log.info("the network is read as `\(user.name)`") }
         try service.run()
         _ = consume lock
     }
@@ -84,16 +89,22 @@ package final class AgentService {
             let now = ContinuousClock.now
             if channel == nil, now >= dialAt { dial() }
             if now >= lookAt { look() }
-            if channel != nil, now >= factsAt { tellFacts() }
+            if isConnected, now >= factsAt { tellFacts() }
             if let at = spareAt, now >= at { prepareSpare() }
             try timer.set(due)
             try step()
         }
-        channel?.close()
+        channel?.leave()
+        for channel in leaving + [channel].compactMap({ $0 }) { channel.awaitEnd() }
         Log.info("the agent ends; its sessions go on")
     }
 
-    private var due: ContinuousClock.Instant { min(channel?.due ?? dialAt, min(lookAt, spareAt ?? lookAt, channel == nil ? lookAt : factsAt)) }
+    private var isConnected: Bool { channel?.isOpen == true }
+
+    private var due: ContinuousClock.Instant {
+        let first = min(channel?.due ?? dialAt, lookAt, spareAt ?? lookAt)
+        return leaving.reduce(isConnected ? min(first, factsAt) : first) { min($0, $1.leavesBy) }
+    }
 
     private func step() throws {
         let events: PollEntry.Events = channel?.wantsToWrite == true ? [.input, .output] : .input
@@ -101,16 +112,17 @@ package final class AgentService {
             PollEntry(signals.number, .input), PollEntry(timer.number, .input),
             PollEntry(channel?.descriptor ?? -1, events),
         ]
-        _ = try Poll.wait(&entries, timeout: channel?.hasBuffered == true ? .zero : nil)
+        _ = try Poll.wait(&entries, timeout: nil)
         if entries[1].isReadable { _ = timer.takeExpiry() }
         if entries[0].isReadable { try takeSignals() }
+        if !leaving.isEmpty { collectReaders() }
         guard let channel else { return }
         do {
-            if channel.hasBuffered || entries[2].isReadable { try channel.receive(take) }
+            if entries[2].isReadable { try channel.receive(take) }
             try channel.flush()
             try channel.keepAlive(at: .now)
         } catch {
-            lose(AgentError(error).message)
+            lose(error)
         }
     }
 
@@ -120,7 +132,7 @@ package final class AgentService {
         do {
             try channel?.send(.facts(NodeFacts.gather()))
         } catch {
-            lose(AgentError(error).message)
+            lose(error)
         }
     }
 
@@ -138,30 +150,63 @@ package final class AgentService {
 
     private func dial() {
         do {
-            let hello = ControlMessage.hello(
-                version: version, rollNumber: roll.roll.number, sessions: try supervisors.all())
-            ledger.forgetChannel()
-            // After what sessions wait for.
-            factsAt = .now + .seconds(1)
-            channel = try ControlChannel(to: identity, with: key, hello: hello)
-            sentReceipts = []
-            Log.info("connected to \(identity.broker)")
-            look()
+            channel = try ControlChannel(to: identity, with: key)
+            noteReaders()
         } catch {
-            lose(AgentError(error).message)
+            lose(error)
         }
     }
 
-    private func lose(_ reason: String) {
-        channel?.close()
+    private func lose(_ error: any Error) {
+        let reason: String
+        switch error {
+        case ControlChannel.End.fault(let words):
+            channel?.kill()
+            Log.error("the reader is ended: \(words).")
+            reason = "its reader was ended."
+        case ControlChannel.End.over(let problem):
+            channel?.leave()
+            reason = PlainText.cleaned(problem.message)
+        default:
+            channel?.leave()
+            reason = AgentError(error).message
+        }
+        if let channel { leaving.append(channel) }
         channel = nil
         let wait = max(backoff.wait(), doubtUntil - .now)
         dialAt = .now + wait
         Log.warning("not connected: \(reason) Next try in \(wait.wholeMilliseconds) ms.")
     }
 
+    private func collectReaders() {
+        leaving.removeAll { $0.hasLeft(at: .now) }
+        noteReaders()
+    }
+
+    private func noteReaders() { supervisors.others = Set((leaving + [channel].compactMap { $0 }).map(\.pid)) }
+
+    private func take(_ event: ReaderTable.Event) throws {
+        switch event {
+        case .connected: try greet()
+        case .message(let message):
+            backoff.reset()
+            try take(message)
+        case .ready, .heard, .over: break
+        }
+    }
+
+    /// The broker listens: says hello, and what waited for it.
+    private func greet() throws {
+        ledger.forgetChannel()
+        // After what sessions wait for.
+        factsAt = .now + .seconds(1)
+        sentReceipts = []
+        try channel?.send(.hello(version: version, rollNumber: roll.roll.number, sessions: try supervisors.all()))
+        Log.info("connected to \(identity.broker)")
+        look()
+    }
+
     private func take(_ message: ControlMessage) throws {
-        backoff.reset()
         switch message {
         case .time:
             try channel?.send(.ledgerSeen(ledger.size))
@@ -179,7 +224,7 @@ package final class AgentService {
             try supervisors.receiptStored(id)
         case .hello, .refused, .leaseRefused, .leaseMoved, .receipt, .ledgerSeen, .accepted, .opening, .rejoin, .recorded, .watched,
             .clientLost, .attach, .attached, .facts, .distrusts:
-            Log.warning("a message that is not for an agent was ignored")
+            throw ControlChannel.End.fault("it passed on a message that is not for an agent")
         }
     }
 
@@ -261,11 +306,12 @@ package final class AgentService {
     /// Looks after the sessions without a supervisor, and delivers their receipts.
     private func look() {
         lookAt = .now + Self.lookEvery
+        if !leaving.isEmpty { collectReaders() }
         supervisors.collect()
         if !supervisors.hasSpare, spareAt == nil { spareAt = lookAt }
         do {
             for (id, receipt) in try supervisors.pendingReceipts() where !sentReceipts.contains(id) {
-                guard let channel else { continue }  // they wait in their folders
+                guard let channel, isConnected else { continue }  // they wait in their folders
                 try channel.send(.receipt(receipt))
                 sentReceipts.insert(id)
             }

@@ -21,6 +21,8 @@ final class Supervisors {
     private var spare: StartedSupervisor?
     /// Whether this process is its sessions' next reaper, and no other children hang below it.
     private let isReaper: Bool
+    /// Other children of this process, which are no session's: the readers of its control channel.
+    var others: Set<Int32> = []
 
     init(home: AgentHome, identity: NodeIdentity, key: NodeKey, executable: String, grants: GrantMemory, isReaper: Bool = false) {
         self.home = home
@@ -42,7 +44,7 @@ final class Supervisors {
 
     /// The children that we started ourselves.
     private var families: Set<Int32> {
-        Set(children.values.map { $0.process.pid }).union(spare.map { [$0.process.pid] } ?? [])
+        others.union(children.values.map { $0.process.pid }).union(spare.map { [$0.process.pid] } ?? [])
     }
 
     /// Lends the process of a supervisor that we started; nothing for one that we did not.

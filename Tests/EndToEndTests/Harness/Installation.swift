@@ -194,6 +194,7 @@ final class Installation: Sendable {
     // MARK: Nodes
 
     func startAgent(_ node: String) async throws {
+        let connections = connections(of: node)
         let command = setting.agentStarter + [Programs.agent, "serve", "--home", home(ofNode: node)]
         let agent = try RunningProgram(
             command[0], Array(command.dropFirst()),
@@ -201,10 +202,15 @@ final class Installation: Sendable {
             streams: .files(input: "/dev/null", output: "/dev/null", errors: "\(directory)/\(node).log"))
         processes.withLock { $0.agents[node] = agent }
         try await eventually("node \(node)") {
+            // What the broker shows may be the channel of an agent before this one, which it does not know to be gone.
+            guard self.connections(of: node) > connections else { return false }
             let nodes: [NodeAnswer] = try await self.stint(as: "admin", "nodes", "--json").decoded()
             return nodes.contains { $0.name == node && $0.state == "connected" }
         }
     }
+
+    /// How often the agents of a node have reached the broker.
+    private func connections(of node: String) -> Int { log(of: node).split(separator: " connected to ").count }
 
     /// Kills an agent with SIGKILL.
     func killAgent(_ node: String) async throws { try await processes.withLock { $0.agents[node] }?.kill9() }

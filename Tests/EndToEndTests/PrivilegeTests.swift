@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Glibc
+import Testing
+
+/// On a node the network is read by processes that could not do anything else (docs/decisions/0053).
+@Suite(.serialized, .installation())
+struct PrivilegeTests {
+    @Test func `who reads the network is nobody, may do nothing and can gain nothing`() async throws {
+        let here = try Installation.here
+        let status = try #require(ProcessTable.text(try await here.reader(), "status"))
+        func field(_ name: String) -> [Substring] {
+            status.split(separator: "\n").first { $0.hasPrefix(name + ":") }?.split(whereSeparator: \.isWhitespace).dropFirst().map { $0 } ?? []
+        }
+        if Programs.isRoot {
+            #expect(field("Uid").count == 4 && Set(field("Uid")).count == 1 && !field("Uid").contains("0"), "\(field("Uid"))")
+            #expect(field("Gid").count == 4 && Set(field("Gid")).count == 1 && !field("Gid").contains("0"), "\(field("Gid"))")
+            #expect(field("Groups").isEmpty, "\(field("Groups"))")
+        }
+        for name in ["CapInh", "CapPrm", "CapEff", "CapAmb"] { #expect(field(name) == ["0000000000000000"], "\(name)") }
+        #expect(field("NoNewPrivs") == ["1"])
+    }
+
+    @Test(.enabled(if: Programs.isRoot)) func `nobody but the reader has a socket of the network, and nobody listens`() async throws {
+        let here = try Installation.here
+        let reader = try await here.reader()
+        let (connected, listening) = NetworkSockets.all()
+        let node = ProcessTable.descendants(of: [try #require(here.agent())])
+        #expect(node.count >= 2)
+        var owners: Set<pid_t> = []
+        for pid in node {
+            let sockets = NetworkSockets.sockets(of: pid)
+            #expect(sockets.isDisjoint(with: listening), "\(pid) listens")
+            if !sockets.isDisjoint(with: connected) { owners.insert(pid) }
+        }
+        #expect(owners == [reader])
+        // What it has open is its two sockets, and nothing three times.
+        #expect(try Set(FileManager.default.contentsOfDirectory(atPath: "/proc/\(reader)/fd")).count == 5)
+    }
+
+    @Test(.enabled(if: Programs.isRoot)) func `the key that signs for the node is not in the reader's memory`() async throws {
+        let here = try Installation.here
+        let digits = try String(contentsOfFile: here.home(ofNode: "db-1") + "/node.key", encoding: .utf8).prefix { $0 != "\n" }
+        let seed = stride(from: 0, to: digits.count, by: 2).compactMap { offset in
+            let start = digits.index(digits.startIndex, offsetBy: offset)
+            return UInt8(digits[start...].prefix(2), radix: 16)
+        }
+        try #require(seed.count == 32)
+        let reader = try await here.reader()
+        for secret in [Data(seed), Data(digits.utf8)] { #expect(try ProcessMemory.count(secret, in: reader) == 0) }
+        // Whoever has it is found out, or this would prove nothing.
+        #expect(try ProcessMemory.count(Data(seed), in: try #require(here.agent())) > 0)
+        #expect(try ProcessMemory.count(Data("broker".utf8), in: reader) > 0)
+    }
+
+    @Test func `the reader is killed: the session goes on, and the node is back`() async throws {
+        let here = try Installation.here
+        let session = try await here.markedShell()
+        for _ in 1...3 {
+            let reader = try await here.reader()
+            #expect(kill(reader, SIGKILL) == 0)
+            try await eventually("another reader") { try await here.reader() != reader }
+            try await here.awaitNode()
+        }
+        session.terminal.send("echo kept-$((1+1))\r")
+        try await session.terminal.expect("kept-2")
+        #expect(here.log(of: "db-1").contains("the reader is ended: it was ended by signal 9."))
+        session.terminal.send("exit\r")
+        _ = try await session.terminal.process.waitForEnd()
+        try await here.expectNothingLeft(of: session, reason: "exited")
+    }
+
+    @Test func `the reader ends with its agent, also where that is killed`() async throws {
+        let here = try Installation.here
+        for signal in [SIGTERM, SIGKILL] {
+            let (agent, reader) = (try #require(here.agent()), try await here.reader())
+            #expect(kill(agent, signal) == 0)
+            try await eventually("the end of the reader") { ProcessTable.text(reader, "cmdline") ?? "" == "" }
+            try await here.startAgent("db-1")
+        }
+    }
+
+    /// Bytes in the place of those of a reader, and what the root part says of it.
+    private static let hostile: [(what: String, bytes: String, word: String)] = [
+        ("random bytes", "os.urandom(100000)", "the reader is ended: it"),
+        ("another kind", "bytes([9,0,0,0,0])", "it sent a frame of kind 9, which there is not"),
+        ("a length beyond all limits", "bytes([3,255,255,255,255])", "it sent 4294967295 bytes in a frame of kind 3"),
+        ("a beginning in the middle", "bytes([1,0,0,0,0])", "it reported `ready` while it was serving"),
+        ("another connection", "bytes([2,0,0,0,0])", "it reported `connected` while it was serving"),
+        ("a message of an agent", "frame(b'{\"size\":1,\"type\":\"ledger-seen\"}')", "a message of kind `ledger-seen`, which no broker sends"),
+        ("no message", "frame(b'[' * 100000)", "it passed on what is no control message"),
+        ("no text", "frame(bytes(range(256)) * 4000)", "it passed on a message that is not UTF-8"),
+        ("an opening on nothing", "frame(b'{\"evidence\":{},\"type\":\"open\"}')", "it passed on what is no control message"),
+    ]
+
+    @Test(.enabled(if: Programs.isRoot)) func `a reader that does what it may not is ended, and the root part goes on`() async throws {
+        let here = try Installation.here
+        let session = try await here.markedShell()
+        let agent = try #require(here.agent())
+        for (what, bytes, word) in Self.hostile {
+            let reader = try await here.reader()
+            let before = here.log(of: "db-1").split(separator: word).count
+            try await here.run("/usr/bin/python3", ["-c", Self.usurper, String(reader), bytes]).checked()
+            try await eventually("another reader after \(what)", within: .seconds(40)) {
+                try await here.reader() != reader && here.log(of: "db-1").split(separator: word).count > before
+            }
+            try await here.awaitNode()
+            #expect(here.agent() == agent, "\(what)")
+        }
+        session.terminal.send("echo kept-$((1+1))\r")
+        try await session.terminal.expect("kept-2")
+        #expect(try await here.exec("echo", "after").checked().text == "after\n")
+        session.terminal.send("exit\r")
+        _ = try await session.terminal.process.waitForEnd()
+    }
+
+    /// Stops a reader and writes into its socket in its place: what somebody would do who had taken it over.
+    private static let usurper = """
+        import ctypes, os, signal, sys
+        def frame(content, kind=3): return bytes([kind]) + len(content).to_bytes(4, "big") + content
+        pid = int(sys.argv[1])
+        content = eval(sys.argv[2])
+        os.kill(pid, signal.SIGSTOP)
+        pidfd_getfd = 438
+        socket = ctypes.CDLL(None, use_errno=True).syscall(pidfd_getfd, os.pidfd_open(pid), 3, 0)
+        if socket < 0: sys.exit("pidfd_getfd: %d" % ctypes.get_errno())
+        os.set_blocking(socket, True)
+        try:
+            while content: content = content[os.write(socket, content):]
+        except (BrokenPipeError, ConnectionResetError): pass
+        """
+}
+
+/// One that stands still keeps no node away. It takes as long as the heartbeat's limit.
+struct StoppedReaderTests {
+    @Test func `a reader that stands still is replaced within the heartbeat's limit`() async throws {
+        try await Installation.with(Installation.Setting(turn: .patient)) { here in
+            let reader = try await here.reader()
+            #expect(kill(reader, SIGSTOP) == 0)
+            let start = ContinuousClock.now
+            try await eventually("another reader", within: .seconds(60)) { try await here.reader() != reader }
+            #expect(ContinuousClock.now - start < .seconds(47))
+            try await here.awaitNode()
+            #expect(here.log(of: "db-1").contains("nothing was heard from it for 45 s"))
+        }
+    }
+}
+
+extension Installation {
+    /// The agent of the node, by what it was started with.
+    fileprivate func agent() -> pid_t? {
+        ProcessTable.all().first { $0.commandLine == "\(Programs.agent)\0serve\0--home\0\(home(ofNode: "db-1"))\0" }?.pid
+    }
+
+    /// The process that reads the network for the agent.
+    fileprivate func reader() async throws -> pid_t {
+        try await eventually("a reader") {
+            guard let agent = agent() else { return nil }
+            return ProcessTable.all().first { $0.parent == agent && $0.commandLine == "stint-agent\0carry\0" }?.pid
+        }
+    }
+}
+
+/// The sockets of the machine's network, by their inodes.
+private enum NetworkSockets {
+    static func all() -> (connected: Set<String>, listening: Set<String>) {
+        var (connected, listening): (Set<String>, Set<String>) = ([], [])
+        for family in ["tcp", "tcp6", "udp", "udp6", "raw", "raw6"] {
+            // No file for a family that the kernel does not have.
+            let lines = (ProcessTable.text(getpid(), "net/\(family)") ?? "").split(separator: "\n").dropFirst()
+            for fields in lines.map({ $0.split(separator: " ") }) where fields.count > 9 {
+                // 0A listens; of a datagram socket 07, which is bound and not connected.
+                if fields[3] == (family.hasPrefix("tcp") ? "0A" : "07") { listening.insert(String(fields[9])) }
+                connected.insert(String(fields[9]))
+            }
+        }
+        return (connected, listening)
+    }
+
+    static func sockets(of pid: pid_t) -> Set<String> {
+        let folder = "/proc/\(pid)/fd"
+        // A process that is gone has none.
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let targets = names.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)") }
+        return Set(targets.filter { $0.hasPrefix("socket:[") }.map { String($0.dropFirst("socket:[".count).dropLast()) })
+    }
+}
+
+/// The memory of another process, for root.
+private enum ProcessMemory {
+    /// How often bytes are found in what the process may read of its memory.
+    static func count(_ wanted: Data, in pid: pid_t) throws -> Int {
+        let maps = try #require(ProcessTable.text(pid, "maps"))
+        let memory = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/\(pid)/mem"))
+        defer { try? memory.close() }
+        var found = 0
+        for line in maps.split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            guard fields.count > 1, fields[1].hasPrefix("r"), !line.hasSuffix("[vvar]"), !line.hasSuffix("[vsyscall]") else { continue }
+            let ends = fields[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
+            guard ends.count == 2, ends[1] - ends[0] < 1 << 30 else { continue }
+            try memory.seek(toOffset: ends[0])
+            // A page that was never there cannot be read.
+            guard let bytes = try? memory.read(upToCount: Int(ends[1] - ends[0])) else { continue }
+            var rest = bytes[...]
+            while let range = rest.range(of: wanted) {
+                found += 1
+                rest = rest[range.upperBound...]
+            }
+        }
+        return found
+    }
+}
