@@ -150,6 +150,26 @@ static inline int stint_wait(int kind, int which, int options, struct stint_chil
     return result;
 }
 
+/// sched_setattr(2) for the calling thread: how long a slice it wants, in nanoseconds. Everything else stays as it is.
+static inline void stint_prefer_slice(uint64_t nanoseconds) {
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attributes = {0};
+    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0 || attributes.policy != SCHED_OTHER) return;
+    attributes.runtime = nanoseconds;
+    syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+/// The calling thread runs when nobody else wants to.
+static inline int stint_set_idle_policy(void) {
+    struct sched_param none = {0};
+    return sched_setscheduler(0, SCHED_IDLE, &none);
+}
+
 static inline int stint_set_subreaper(int on) { return prctl(PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); }
 static inline int stint_set_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
 static inline int stint_set_dumpable(int on) { return prctl(PR_SET_DUMPABLE, on, 0, 0, 0); }

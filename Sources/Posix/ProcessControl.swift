@@ -47,6 +47,19 @@ package enum ProcessControl {
         try check("setpriority") { setpriority(Int32(PRIO_PROCESS.rawValue), 0, value) }
     }
 
+    /// The calling thread gets the processor in short slices and therefore soon (sched_setattr(2), Linux 6.12): for one that
+    /// has something to do for microseconds whenever a key comes, beside others that compute. Its share stays the same.
+    package static func preferShortSlices() {
+        // Cosmetic: an older kernel takes no notice, and a thread under another policy keeps its own.
+        stint_prefer_slice(200_000)
+    }
+
+    /// The calling thread runs when nobody else wants the processor (SCHED_IDLE, sched(7)). Others are put on a processor that
+    /// has only such a thread as if it had none.
+    package static func workWhenIdle() throws(SystemError) {
+        try check("sched_setscheduler") { stint_set_idle_policy() }
+    }
+
     /// The name in process lists; the kernel keeps 15 bytes.
     package static func setName(_ name: String) {
         // Cosmetic: a process with its old name works as well.

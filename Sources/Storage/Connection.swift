@@ -14,6 +14,8 @@ package final class Connection {
         case readOnly
         /// As `readWrite`, but each commit goes to the file itself: what fails is known before the file is closed.
         case backupTarget
+        /// As `readWrite`, for what can be made again: the last commits may be missing after a power failure.
+        case derived
     }
 
     /// How long a statement waits for another process's lock, in milliseconds. `stintd sweep` and a backup
@@ -29,7 +31,7 @@ package final class Connection {
     package init(path: String, mode: Mode = .readWrite) throws(StorageError) {
         let path = try DatabaseFile.plain(path)
         switch mode {
-        case .readWrite, .backupTarget: try DatabaseFile.prepare(path)
+        case .readWrite, .backupTarget, .derived: try DatabaseFile.prepare(path)
         case .readOnly: try DatabaseFile.check(path)
         }
         handle = try Self.open(path, mode)
@@ -159,12 +161,12 @@ package final class Connection {
         // A savepoint keeps the pages it changes: some 30 for each vote, which would be written to a temporary file.
         try execute("PRAGMA temp_store = MEMORY")
         switch mode {
-        case .readWrite:
+        case .readWrite, .derived:
             let answer = try first("PRAGMA journal_mode = WAL")?.text("journal_mode")
             guard answer == "wal" else {
                 throw .failed(code: SQLITE_CANTOPEN, detail: "this file system has no write-ahead log (\(answer ?? "no answer"))")
             }
-            try execute("PRAGMA synchronous = FULL")
+            try execute(mode == .derived ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL")
             // 8 MiB hold what a group of a thousand votes changes; it is copied into the database each 8 MiB of log.
             try execute("PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 2048")
         case .backupTarget:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSQLite
+import Glibc
 
 /// One prepared statement of one connection; used by that connection's owner only, one use at a time.
 final class Statement {
@@ -87,7 +88,7 @@ final class Statement {
             return sqlite3_bind_int64(handle, index, integer)
         case .text(let text):
             // SQLite's functions stop at a NUL, so the schema's checks would judge another text than is stored.
-            guard !text.utf8.contains(0) else { throw .nulInText }
+            guard !Self.hasNUL(text) else { throw .nulInText }
             return sqlite3_bind_text64(
                 handle, index, text, UInt64(text.utf8.count), stint_sqlite_transient(), UInt8(SQLITE_UTF8))
         case .blob(let bytes):
@@ -95,6 +96,14 @@ final class Statement {
             guard !bytes.isEmpty else { return sqlite3_bind_zeroblob(handle, index, 0) }
             return sqlite3_bind_blob64(handle, index, bytes, UInt64(bytes.count), stint_sqlite_transient())
         }
+    }
+
+    /// By memchr(3): the standard library looks at each byte by itself.
+    private static func hasNUL(_ text: String) -> Bool {
+        let found = text.utf8.withContiguousStorageIfAvailable { bytes in
+            bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+        }
+        return found ?? text.utf8.contains(0)
     }
 
     private func row() throws(StorageError) -> Row {

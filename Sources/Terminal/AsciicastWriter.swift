@@ -7,6 +7,8 @@
 /// of code `x` at the same time, with all the bytes of the event before in base64. Players skip codes they do not know.
 /// A piece of a command's stream that is no text at all (an archive, an image) shows only how long it is, and `x` has it.
 package struct AsciicastWriter: Sendable {
+    private enum Side { case output, input }
+
     /// Bytes of a character whose rest has not come yet: at most 3.
     private var outputCarry: [UInt8] = []
     private var inputCarry: [UInt8] = []
@@ -43,17 +45,17 @@ package struct AsciicastWriter: Sendable {
     ///
     /// - Parameter time: since the start of the recording. A time before that of the event before counts as that.
     package mutating func output(_ bytes: UnsafeRawBufferPointer, at time: Duration, to lines: inout JSONLine) {
-        withWholeCharacters(of: bytes, \.outputCarry) { writer, text in writer.write(UInt8(ascii: "o"), text, time, to: &lines) }
+        withWholeCharacters(of: bytes, .output) { writer, text in writer.write(UInt8(ascii: "o"), text, time, to: &lines) }
     }
 
     /// What a command without a terminal wrote: mostly text, and sometimes none at all.
     package mutating func data(_ bytes: UnsafeRawBufferPointer, at time: Duration, to lines: inout JSONLine) {
-        withWholeCharacters(of: bytes, \.outputCarry) { writer, text in writer.writeData(UInt8(ascii: "o"), text, time, to: &lines) }
+        withWholeCharacters(of: bytes, .output) { writer, text in writer.writeData(UInt8(ascii: "o"), text, time, to: &lines) }
     }
 
     /// What the operator typed, or sent to a command.
     package mutating func input(_ bytes: UnsafeRawBufferPointer, at time: Duration, to lines: inout JSONLine) {
-        withWholeCharacters(of: bytes, \.inputCarry) { writer, text in writer.writeData(UInt8(ascii: "i"), text, time, to: &lines) }
+        withWholeCharacters(of: bytes, .input) { writer, text in writer.writeData(UInt8(ascii: "i"), text, time, to: &lines) }
     }
 
     package mutating func output(_ bytes: [UInt8], at time: Duration) -> [UInt8] {
@@ -98,7 +100,7 @@ package struct AsciicastWriter: Sendable {
         var separator = "\""
         for offset in offsets {
             lines.append(separator)
-            lines.append(String(offset))
+            lines.append(offset, digits: 1)
             separator = " "
         }
         lines.append(offsets.isEmpty ? "\"\"]\n" : "\"]\n")
@@ -123,16 +125,23 @@ package struct AsciicastWriter: Sendable {
     /// Lends the carried bytes and these, up to the last whole character; the rest is carried on. Nothing is copied where
     /// nothing was carried.
     private mutating func withWholeCharacters(
-        of bytes: UnsafeRawBufferPointer, _ carry: WritableKeyPath<Self, [UInt8]>, _ body: (inout Self, UnsafeRawBufferPointer) -> Void
+        of bytes: UnsafeRawBufferPointer, _ side: Side, _ body: (inout Self, UnsafeRawBufferPointer) -> Void
     ) {
-        let carried = self[keyPath: carry]
+        let carried = side == .output ? outputCarry : inputCarry
         guard carried.isEmpty else {
-            self[keyPath: carry] = []
-            return (carried + Array(bytes)).withUnsafeBytes { withWholeCharacters(of: $0, carry, body) }
+            carry([], side)
+            return (carried + Array(bytes)).withUnsafeBytes { withWholeCharacters(of: $0, side, body) }
         }
         let kept = Self.incompleteSuffix(of: bytes)
-        if kept > 0 { self[keyPath: carry] = Array(bytes.suffix(kept)) }
+        if kept > 0 { carry(Array(bytes.suffix(kept)), side) }
         if bytes.count > kept { body(&self, UnsafeRawBufferPointer(rebasing: bytes.dropLast(kept))) }
+    }
+
+    private mutating func carry(_ bytes: [UInt8], _ side: Side) {
+        switch side {
+        case .output: outputCarry = bytes
+        case .input: inputCarry = bytes
+        }
     }
 
     private mutating func event(_ code: UInt8, _ bytes: [UInt8], _ time: Duration) -> [UInt8] {

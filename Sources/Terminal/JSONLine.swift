@@ -31,13 +31,32 @@ package struct JSONLine: ~Copyable {
     /// `[12.000345, "o", `
     mutating func append(event code: UInt8, at time: Duration) {
         let (seconds, attoseconds) = time.components
-        let micros = String(attoseconds / 1_000_000_000_000)
-        append("[\(seconds).")
-        for _ in micros.utf8.count..<6 { append(byte: UInt8(ascii: "0")) }
-        append(micros)
-        append(", \"")
+        append(byte: UInt8(ascii: "["))
+        append(UInt64(clamping: seconds), digits: 1)
+        append(byte: UInt8(ascii: "."))
+        append(UInt64(clamping: attoseconds / 1_000_000_000_000), digits: 6)
+        append(byte: UInt8(ascii: ","))
+        append(byte: UInt8(ascii: " "))
+        append(byte: UInt8(ascii: "\""))
         append(byte: code)
-        append("\", ")
+        append(byte: UInt8(ascii: "\""))
+        append(byte: UInt8(ascii: ","))
+        append(byte: UInt8(ascii: " "))
+    }
+
+    /// Appends a number in decimal, with zeros before it where it has fewer digits. A key's echo has two of them: no string
+    /// is made.
+    mutating func append(_ number: UInt64, digits minimum: Int) {
+        var (length, rest) = (1, number / 10)
+        while rest > 0 { (length, rest) = (length + 1, rest / 10) }
+        length = max(length, minimum)
+        let space = reserve(length)
+        rest = number
+        for index in stride(from: length - 1, through: 0, by: -1) {
+            space[index] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        }
+        commit(length)
     }
 
     /// Appends a JSON string. Returns whether it says exactly these bytes; what is not UTF-8 becomes U+FFFD.
@@ -178,6 +197,40 @@ enum PlainRun {
 
     /// The high bit of some byte is set exactly where one is below `limit`, of which none has its own high bit set.
     private static func below(_ word: UInt64, _ limit: UInt64) -> UInt64 { (word &- ones &* limit) & ~word }
+
+    /// The index behind the printable ASCII that begins at `start`.
+    static func endOfPrintable(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+        end(in: text, from: start) { word in below(word, 0x20) | below(word ^ (ones &* 0x7F), 1) | word }
+    }
+
+    /// The index of the first byte from `start` on that a JSON string has not as it is: quote, backslash, control.
+    static func endOfString(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+        end(in: text, from: start) { word in
+            below(word, 0x20) | below(word ^ (ones &* 0x22), 1) | below(word ^ (ones &* 0x5C), 1)
+        }
+    }
+
+    /// The index of the first escape, or first byte of a character of several, from `start` on.
+    static func endOfText(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+        end(in: text, from: start) { word in below(word ^ (ones &* 0x1B), 1) | (word & word << 1) }
+    }
+
+    /// - Parameter others: sets the high bit of the lowest byte that ends the run, and of none below it.
+    @inline(__always)
+    private static func end(in text: UnsafeRawBufferPointer, from start: Int, _ others: (UInt64) -> UInt64) -> Int {
+        var index = start
+        while index + 8 <= text.count {
+            let found = others(UInt64(littleEndian: text.loadUnaligned(fromByteOffset: index, as: UInt64.self))) & (ones &* 0x80)
+            if found != 0 { return index + found.trailingZeroBitCount / 8 }
+            index += 8
+        }
+        // The last few bytes, each as a word that ends nothing otherwise.
+        while index < text.count {
+            if others(ones &* 0x40 & ~0xFF | UInt64(text[index])) & 0x80 != 0 { break }
+            index += 1
+        }
+        return index
+    }
 
     static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")

@@ -76,10 +76,10 @@ package struct OutputSanitiser: Sendable {
     }
 
     private mutating func takeText(_ bytes: UnsafeBufferPointer<UInt8>, _ shown: inout [UInt8]) -> Int {
-        let plain = bytes.prefix { (0x20...0x7E).contains($0) }
-        if !plain.isEmpty {
-            shown += plain
-            return plain.count
+        let plain = PlainRun.endOfPrintable(in: UnsafeRawBufferPointer(bytes), from: 0)
+        if plain > 0 {
+            shown += bytes[..<plain]
+            return plain
         }
         switch UTF8Step(bytes) {
         case .scalar(let scalar, let length):

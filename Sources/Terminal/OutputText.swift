@@ -72,12 +72,10 @@ package struct OutputText: Sendable {
     private mutating func takeRun(of shown: [UInt8], from index: Int) -> Int {
         guard state == .text, !line.isEmpty else { return 0 }
         let end = min(shown.count, index + Self.longestLine - line.count)
-        var last = index
-        shown.withUnsafeBufferPointer { shown in
-            while last < end, (0x20...0x7E).contains(shown[last]) { last += 1 }
-        }
-        line += shown[index..<max(index, last)]
-        return max(0, last - index)
+        guard end > index else { return 0 }
+        let last = shown.withUnsafeBytes { PlainRun.endOfPrintable(in: UnsafeRawBufferPointer(rebasing: $0[..<end]), from: index) }
+        line += shown[index..<last]
+        return last - index
     }
 
     private mutating func take(_ byte: UInt8, at time: Duration, _ lines: inout [Line]) {

@@ -120,16 +120,25 @@ private struct RecordingJSONParser {
         guard take("\"") else { return nil }
         var bytes: [UInt8] = []
         while true {
-            let run = text[index...].prefix { $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 >= 0x20 }
-            bytes += run
-            index = run.endIndex
+            let end = text.withUnsafeBytes { PlainRun.endOfString(in: $0, from: index) }
+            bytes += text[index..<end]
+            index = end
             guard let byte = peek, byte >= 0x20 else { return nil }
             index += 1
             if byte == UInt8(ascii: "\"") { break }
             guard let scalar = escape() else { return nil }
             if scalar.isASCII { bytes.append(UInt8(scalar.value)) } else { bytes += Array(String(Character(scalar)).utf8) }
         }
-        return String(validating: bytes, as: UTF8.self) == nil ? nil : bytes
+        return isUTF8(bytes) ? bytes : nil
+    }
+
+    private func isUTF8(_ bytes: [UInt8]) -> Bool {
+        do {
+            _ = try UTF8Span(validating: bytes.span)
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// What stands after a backslash.

@@ -32,7 +32,7 @@ package struct ScreenState: Sendable {
         while index < bytes.count {
             if state == .text {
                 // Nearly everything: plain text up to the next escape or longer character.
-                while index < bytes.count, bytes[index] != Self.escape, bytes[index] < 0xC0 { index += 1 }
+                index = PlainRun.endOfText(in: bytes, from: index)
                 guard index < bytes.count else { return }
             }
             take(bytes[index])

@@ -52,7 +52,7 @@ final class SearchIndexer: Sendable {
     }
 
     private func open() throws -> SearchIndex {
-        let connection = try Connection(path: home.searchIndex)
+        let connection = try Connection(path: home.searchIndex, mode: .derived)
         try SearchIndex.migrator.migrate(connection)
         return SearchIndex(connection)
     }
@@ -60,7 +60,7 @@ final class SearchIndexer: Sendable {
     func start() throws {
         try Thread.start("search", stackSize: 1024 * 1024) { [self] in
             // Who works comes before who searches; only the speed hangs on it.
-            try? ProcessControl.setNiceness(19)
+            try? ProcessControl.workWhenIdle()
             do {
                 run(try open())
             } catch {
@@ -207,6 +207,7 @@ private struct RecordingText: ~Copyable {
     mutating func next(isOver: Bool) throws -> (lines: [SearchIndex.Line], source: SearchIndex.Source)? {
         guard !isDone else { return nil }
         let bytes = try file.read(from: source.position, maximum: Self.piece)
+        if bytes.count == Self.piece { file.forgetCached(from: source.position, count: bytes.count) }
         let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { bytes[...$0] } ?? []
         var lines: [OutputText.Line] = []
         if whole.isEmpty || source.lines >= Self.maximumLines {
@@ -228,5 +229,11 @@ private struct RecordingText: ~Copyable {
     }
 
     /// A sanitised text has no NUL; SQLite would be silent about one.
-    private static func storable(_ text: String) -> String { text.utf8.contains(0) ? "" : text }
+    private static func storable(_ text: String) -> String {
+        // By memchr(3): the standard library looks at each byte by itself.
+        let hasNUL = text.utf8.withContiguousStorageIfAvailable { text in
+            text.baseAddress.map { memchr($0, 0, text.count) != nil } ?? false
+        }
+        return hasNUL ?? text.utf8.contains(0) ? "" : text
+    }
 }
