@@ -41,6 +41,15 @@ package struct AppendFile: ~Copyable, Sendable {
         try check("fdatasync", path) { fdatasync(file.number) }
     }
 
+    /// Lets the kernel use the memory that it holds these bytes in for something else. What is not on disk stays.
+    ///
+    /// A file that grows fast and is read late would otherwise take new memory all the time; on a virtual machine the first
+    /// touch of each page is the host's business too, and costs more than the copy.
+    package func forgetCached(from start: Int64, to end: Int64) {
+        // It only saves work, so that a failure is none. Whole pages go: the one at the end is still written to.
+        _ = posix_fadvise(file.number, Int(start), Int(end - start), POSIX_FADV_DONTNEED)
+    }
+
     /// Cuts the file to `size` bytes: what a crash left of a half-written end.
     package func cut(to size: Int64) throws(SystemError) {
         try check("ftruncate", path) { ftruncate(file.number, Int(size)) }

@@ -85,4 +85,7 @@ final class SharedFile: Sendable {
 
     /// Puts what was appended so far on disk.
     func synchronise() throws(SystemError) { try file.synchronise() }
+
+    /// Lets go of what the kernel has cached of a part that is on disk.
+    func forgetCached(from start: Int64, to end: Int64) { file.forgetCached(from: start, to: end) }
 }

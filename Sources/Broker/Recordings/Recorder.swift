@@ -23,7 +23,9 @@ final class Recorder {
     private let disk: (queue: DiskQueue, tell: @Sendable () -> Void)?
     /// A seal that is written and may not be on disk yet, with what the recording holds up to it. The next one is written when
     /// it is: what comes before a seal but one is on disk, whatever a power cut takes.
-    private var sealing: (offsets: OutputOffsets, request: DiskQueue.Request)?
+    private var sealing: (offsets: OutputOffsets, size: Int64, request: DiskQueue.Request)?
+    /// Up to where the kernel was told that nobody reads the file soon.
+    private var forgotten: Int64 = 0
     private let growth: RecordingKeeper.Growth?
     private var chain: RecordingChain
     private var writer: AsciicastWriter
@@ -228,17 +230,26 @@ final class Recorder {
             guard let result = sealing.request.result else { return nil }
             try result.get()
             (news, acknowledged, self.sealing) = (sealing.offsets, sealing.offsets, nil)
+            forgetCached(upTo: sealing.size)
         }
         if isWorthASeal {
             try writeSeal()
-            sealing = (written, disk.queue.synchronise(file, done: disk.tell))
+            sealing = (written, chain.size, disk.queue.synchronise(file, done: disk.tell))
         }
         return news
     }
 
+    /// A recording that grows fast goes on in the memory of what of it is on disk. By this thread: memory is given back to the
+    /// processor that the next write takes it from.
+    private func forgetCached(upTo size: Int64) {
+        guard size - forgotten >= Self.chunk else { return }
+        file.forgetCached(from: forgotten, to: size)
+        forgotten = size
+    }
+
     private var isWorthASeal: Bool {
         let written = written
-        let step = UInt64(isTerminal ? Limits.terminalCredit / 2 : Limits.streamCredit)
+        let step = UInt64(isTerminal ? Limits.streamCredit / 4 : Limits.streamCredit)
         return written.output - acknowledged.output >= step || written.errorOutput - acknowledged.errorOutput >= step
             || chain.size - chain.start >= Self.chunk
     }

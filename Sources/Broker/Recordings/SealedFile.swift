@@ -29,6 +29,11 @@ struct SealedFile: ~Copyable {
         return try file.read(maximum: maximum)
     }
 
+    /// Nobody reads these bytes again soon; as with ``AppendFile/forgetCached(from:to:)``.
+    func forgetCached(from start: Int64, count: Int) {
+        _ = posix_fadvise(file.number, Int(start), count, POSIX_FADV_DONTNEED)
+    }
+
     /// The first line; empty where it is not whole.
     func header() throws(SystemError) -> [UInt8] {
         let bytes = try read(from: 0, maximum: Self.maximumHeader)
