@@ -4,9 +4,18 @@
 package enum Limits {
     /// Payload of one session frame, in bytes. A keystroke fills a few of them, bulk data all.
     package static let framePayload = 64 * 1024
+    /// What a sender of bulk data puts into a frame: with all headers and tags it fills four TLS records and not a little of a
+    /// fifth, and fits one segment of a loopback connection.
+    package static let frameFill = 65_280
     /// Bytes in flight from end to end before the sender waits for credit, for a terminal: Control-C then stops a flood
     /// within a quarter of a second on a slow terminal (measured).
     package static let terminalCredit = 128 * 1024
+    /// The same for what goes to a terminal: a paste. What is typed behind it waits for it in any case.
+    package static let terminalInputCredit = 512 * 1024
+    /// What a client may hold for a terminal that is fast, beside ``terminalCredit``: it takes that much in ``aheadTime``.
+    package static let terminalAhead = 384 * 1024
+    /// How long a terminal may take to show what is on its way to it, where that is more than ``terminalCredit``.
+    package static let aheadTime: Duration = .milliseconds(25)
     /// The same for a command without a terminal.
     package static let streamCredit = 1024 * 1024
     /// Entries of the roll in one message.

@@ -82,6 +82,16 @@ struct WebSocketFrame: Equatable {
     /// - Parameter position: of the first byte within the frame's payload.
     static func apply(_ mask: UInt32, to payload: UnsafeMutableRawBufferPointer, position: Int = 0) {
         guard mask != 0 else { return }
+        copy(UnsafeRawBufferPointer(payload), to: payload, masking: mask, position: position)
+    }
+
+    /// Masks or unmasks into other memory, or into the same.
+    ///
+    /// - Parameter target: at least as long as `payload`; not overlapping it unless it begins where that does.
+    static func copy(
+        _ payload: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer, masking mask: UInt32, position: Int
+    ) {
+        precondition(target.count >= payload.count)
         // In memory order a rotation by whole bytes is a shift to the right on a little-endian machine.
         let turn = UInt32(position & 3) * 8
         let little = UInt32(littleEndian: mask)
@@ -91,16 +101,16 @@ struct WebSocketFrame: Equatable {
         let widest = SIMD8<UInt64>(repeating: wide)
         while offset + 64 <= payload.count {
             let words = payload.loadUnaligned(fromByteOffset: offset, as: SIMD8<UInt64>.self)
-            payload.storeBytes(of: words ^ widest, toByteOffset: offset, as: SIMD8<UInt64>.self)
+            target.storeBytes(of: words ^ widest, toByteOffset: offset, as: SIMD8<UInt64>.self)
             offset += 64
         }
         while offset + 8 <= payload.count {
             let word = payload.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            payload.storeBytes(of: word ^ wide, toByteOffset: offset, as: UInt64.self)
+            target.storeBytes(of: word ^ wide, toByteOffset: offset, as: UInt64.self)
             offset += 8
         }
         withUnsafeBytes(of: wide) { key in
-            for index in offset..<payload.count { payload[index] ^= key[index & 7] }
+            for index in offset..<payload.count { target[index] = payload[index] ^ key[index & 7] }
         }
     }
 }

@@ -259,9 +259,10 @@ package final class WebSocketStream: @unchecked Sendable {
     private func append(_ part: UnsafeRawBufferPointer, _ mask: UInt32?, _ position: inout Int) {
         guard !part.isEmpty else { return }
         let space = outgoing.reserve(part.count)
-        space.copyMemory(from: part)
         if let mask {
-            WebSocketFrame.apply(mask, to: UnsafeMutableRawBufferPointer(rebasing: space[..<part.count]), position: position)
+            WebSocketFrame.copy(part, to: space, masking: mask, position: position)
+        } else {
+            space.copyMemory(from: part)
         }
         outgoing.commit(part.count)
         position += part.count

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Protocol
 import Testing
 
 @testable import Client
@@ -30,6 +31,29 @@ import Testing
         #expect(throws: SessionFault.self) { try window.receive(1, at: 11) }
         #expect(throws: SessionFault.self) { try window.receive(1, at: 9) }
         try window.receive(1, at: 10)
+    }
+
+    @Test func `credit is not taken back where more waits than counted as written before`() throws {
+        var window = ReceivingWindow(window: 100)
+        try window.receive(60, at: 0)
+        #expect(window.credit(waiting: 0) == 60)
+        try window.receive(40, at: 60)
+        #expect(window.credit(waiting: 90) == nil)
+        #expect(window.credit(waiting: 10) == 90)
+    }
+
+    @Test func `a terminal that takes much in a moment may have more on its way, a slow one and an idle one not`() {
+        let start = ContinuousClock.now
+        let step: UInt64 = 64 * 1024
+        var fast = DrainPace()
+        #expect(fast.bytesAhead(consumed: 0, isBehind: true, at: start) == 0)
+        // 64 KiB in 2 ms are 800 KiB in 25.
+        #expect(fast.bytesAhead(consumed: step, isBehind: true, at: start + .milliseconds(2)) == Limits.terminalAhead)
+        #expect(fast.bytesAhead(consumed: step + 1, isBehind: true, at: start + .seconds(9)) == Limits.terminalAhead)
+        // Of 64 KiB in 10 ms, 160 KiB in 25, 128 are on their way in any case.
+        #expect(fast.bytesAhead(consumed: 2 * step, isBehind: true, at: start + .milliseconds(12)) == 32 * 1024)
+        #expect(fast.bytesAhead(consumed: 3 * step, isBehind: true, at: start + .milliseconds(25)) == 0)
+        #expect(fast.bytesAhead(consumed: 9 * step, isBehind: false, at: start + .milliseconds(26)) == 0)
     }
 
     @Test func `credit is given for a quarter of the window that was written, not for what waits`() throws {

@@ -99,7 +99,7 @@ final class ProgramOutput {
 
     /// Lends the next bytes to send, at most one frame's payload, and counts them as sent.
     func send(_ body: (_ offset: UInt64, UnsafeRawBufferPointer) throws -> Void) rethrows {
-        try ring.withBytes(at: position, maximum: min(piece, Limits.framePayload)) { bytes in
+        try ring.withBytes(at: position, maximum: min(piece, Limits.frameFill)) { bytes in
             try body(position, bytes)
             position += UInt64(bytes.count)
         }

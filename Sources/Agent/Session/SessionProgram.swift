@@ -55,7 +55,7 @@ final class SessionProgram {
             let master = try made.master.duplicate().release()
             owned = [master, report.ours]
             (isTerminal, inputDescriptor) = (true, master)
-            input = ProgramInput(window: Limits.terminalCredit)
+            input = ProgramInput(window: Limits.terminalInputCredit)
             outputs = [ProgramOutput(.output, .output, from: master, window: Limits.terminalCredit)]
         } else {
             let (standardInput, output, errors) = (

@@ -74,6 +74,8 @@ struct LocalOutput: ~Copyable {
                 head += try bytes.span.bytes.withUnsafeBytes { (all: UnsafeRawBufferPointer) throws(SystemError) in
                     try Transfer.write(descriptor, UnsafeRawBufferPointer(rebasing: all[head..<end]))
                 }
+                // It is full: to ask again would be a system call in vain for each 4 KiB that a terminal takes.
+                if isOurs, head < end { return }
             } catch {
                 if error.wouldBlock { return }
                 if error.errno == EPIPE || error.errno == EIO { throw SessionFault.outputClosed }

@@ -39,8 +39,8 @@ extension SessionClient {
         channel = attached.channel
         outage = nil
         var offset = attached.answer.input
-        for start in stride(from: 0, to: missing.count, by: Limits.framePayload) {
-            let part = Array(missing[start..<min(missing.count, start + Limits.framePayload)])
+        for start in stride(from: 0, to: missing.count, by: Limits.frameFill) {
+            let part = Array(missing[start..<min(missing.count, start + Limits.frameFill)])
             try channel?.sendInput(part, offset: offset)
             offset += UInt64(part.count)
         }

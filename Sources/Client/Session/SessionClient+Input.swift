@@ -21,7 +21,7 @@ extension SessionClient {
     func readInput() throws {
         let bytes: [UInt8]
         do throws(SystemError) {
-            bytes = try Transfer.read(descriptors.input, maximum: min(hasTerminal ? Self.typedSize : Limits.framePayload, inputRoom))
+            bytes = try Transfer.read(descriptors.input, maximum: min(hasTerminal ? Self.typedSize : Limits.frameFill, inputRoom))
         } catch {
             if error.wouldBlock { return }
             guard error.errno == EIO else { throw error }

@@ -58,6 +58,7 @@ package final class SessionClient {
     var kept: KeptInput
     var outputWindow: ReceivingWindow
     var errorWindow: ReceivingWindow
+    var pace = DrainPace()
     var output: LocalOutput
     var errorOutput: LocalOutput
     var inputEnded = false
@@ -94,7 +95,7 @@ package final class SessionClient {
             notices = Notices(node: session.plan.use.node, terminalType: Environment.value("TERM") ?? "dumb")
         }
         let window = session.plan.window
-        inputWindow = SendingWindow(window: window, start: session.input)
+        inputWindow = SendingWindow(window: session.plan.inputWindow, start: session.input)
         kept = KeptInput(start: session.input)
         outputWindow = ReceivingWindow(window: window, start: session.from.output)
         errorWindow = ReceivingWindow(window: window, start: session.from.errorOutput)
@@ -191,7 +192,17 @@ package final class SessionClient {
     }
 
     /// When there is something to do even if nothing comes.
-    var due: ContinuousClock.Instant? { [closing?.deadline, outage?.due, silence, noticeDue, endKey?.due].compactMap { $0 }.min() }
+    var due: ContinuousClock.Instant? {
+        // Asked at every wait: no list is made.
+        Self.earlier(Self.earlier(closing?.deadline, outage?.due), Self.earlier(Self.earlier(silence, noticeDue), endKey?.due))
+    }
+
+    private static func earlier(
+        _ first: ContinuousClock.Instant?, _ second: ContinuousClock.Instant?
+    ) -> ContinuousClock.Instant? {
+        guard let first, let second else { return first ?? second }
+        return min(first, second)
+    }
 
     /// When the connection counts as lost if nothing comes.
     var silence: ContinuousClock.Instant? {
@@ -210,7 +221,10 @@ package final class SessionClient {
         try output.flush()
         try errorOutput.flush()
         guard ending == nil, let channel else { return }
-        if let offset = outputWindow.credit(waiting: output.waitingOfSession) { try channel.send(.credit(.output, offset: offset)) }
+        let waiting = output.waitingOfSession
+        let ahead =
+            hasTerminal ? pace.bytesAhead(consumed: outputWindow.received - UInt64(waiting), isBehind: waiting > 0) : 0
+        if let offset = outputWindow.credit(waiting: max(0, waiting - ahead)) { try channel.send(.credit(.output, offset: offset)) }
         if let offset = errorWindow.credit(waiting: errorOutput.waiting) {
             try channel.send(.credit(.errorOutput, offset: offset))
         }

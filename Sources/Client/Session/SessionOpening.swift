@@ -26,6 +26,7 @@ package struct SessionPlan: Sendable, Equatable {
 
     /// Bytes of one stream in flight before the sender waits for credit.
     package var window: Int { terminal == nil ? Limits.streamCredit : Limits.terminalCredit }
+    package var inputWindow: Int { terminal == nil ? Limits.streamCredit : Limits.terminalInputCredit }
 }
 
 /// A session that the node has accepted.

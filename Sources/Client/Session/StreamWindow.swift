@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Protocol
+
 /// The credit of one stream that we send: never more than the window in flight.
 package struct SendingWindow: Sendable {
     private let window: UInt64
@@ -80,10 +82,11 @@ package struct ReceivingWindow: Sendable {
 
     /// The credit to give now, if enough was consumed to be worth a frame.
     ///
-    /// - Parameter waiting: received bytes that are not written to the operator's terminal or pipe yet.
+    /// - Parameter waiting: received bytes that are not written to the operator's terminal or pipe yet, less what counts as
+    ///   written (``DrainPace``). More than before is no credit taken back.
     package mutating func credit(waiting: Int) -> UInt64? {
         let consumed = received - UInt64(waiting)
-        guard consumed - credited >= window / 4 else { return nil }
+        guard consumed >= credited + window / 4 else { return nil }
         credited = consumed
         return consumed
     }
@@ -120,5 +123,40 @@ package struct KeptInput: Sendable {
             throw .protocolBroken("The node wants input from byte \(offset) on, which cannot be.")
         }
         return Array(bytes.dropFirst(head + Int(offset - start)))
+    }
+}
+
+/// How fast the operator's terminal takes what is written to it, and how much more than ``Limits/terminalCredit`` may be on
+/// its way for that: so little that Control-C still stops a flood at once, and so much that a fast terminal never waits.
+package struct DrainPace: Sendable {
+    private var mark: (offset: UInt64, at: ContinuousClock.Instant)?
+    private var ahead = 0
+
+    private static let step: UInt64 = 64 * 1024
+
+    package init() {}
+
+    /// - Parameters:
+    ///   - consumed: bytes of the session that the terminal has taken.
+    ///   - isBehind: whether it has not taken all that came. Only then does the clock say anything.
+    ///   - now: asked where it counts.
+    /// - Returns: bytes that count as consumed already.
+    package mutating func bytesAhead(
+        consumed: UInt64, isBehind: Bool, at now: @autoclosure () -> ContinuousClock.Instant = .now
+    ) -> Int {
+        guard isBehind else {
+            mark = nil
+            return 0
+        }
+        guard let mark else {
+            self.mark = (consumed, now())
+            return ahead
+        }
+        guard consumed - mark.offset >= Self.step else { return ahead }
+        let now = now()
+        let taken = Double(consumed - mark.offset) * (Limits.aheadTime / max(now - mark.at, .microseconds(1)))
+        ahead = min(Limits.terminalAhead, max(0, Int(min(taken, 1e9)) - Limits.terminalCredit))
+        self.mark = (consumed, now)
+        return ahead
     }
 }
