@@ -97,6 +97,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     /// Starts the thread. From the loop's thread.
     func start(_ beginning: Beginning) throws(SystemError) {
         try Thread.start("relay \(id)") { [self] in
+            ProcessControl.preferShortSlices()
             begin(beginning)
             run()
         }
@@ -243,6 +244,9 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         guard now >= heartbeat else { return }
         heartbeat = now + Limits.sessionHeartbeat
         heartbeats += 1
+        // A session that has been busy may be idle for hours.
+        client?.releaseIdleBuffers()
+        supervisor?.releaseIdleBuffers()
         let asks = heartbeats % Limits.heartbeatsPerQuestion == 0
         supervisor?.enqueue(text: ControlMessage.time(core.clock.now).text)
         if asks { supervisor?.enqueue(.ping, []) }
