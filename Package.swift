@@ -71,7 +71,7 @@ let targets: [[Target]] = [
         // Puts loads on a real broker, for `deploy/bench loads`; no part of what is shipped.
         .executableTarget(
             name: "stint-loads",
-            dependencies: ["Access", "Evidence", "StrictJSON", "Posix", "Transport", "Protocol", "Storage", "Broker"],
+            dependencies: ["Access", "CLinux", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "Storage", "Broker"],
             path: "Tests/LoadProgram", swiftSettings: settings),
     ],
     [

@@ -9,11 +9,17 @@ enum LoadProgram {
     static let usage = """
         stint-loads workflow --home DIR --stintd FILE --callers 1,8,64 --cycles COUNT --rounds COUNT
         stint-loads growth   --home DIR --stintd FILE --sizes 10000,100000,1000000 --due COUNT --starts COUNT
+        stint-loads hop node|relay --dir DIR [--work yes] [--user NAME]
+        stint-loads hop shell|exec --dir DIR [--work yes] [-- WORD...]
         stint-loads agents   --home DIR --stintd FILE --agents 1000,5000,10000 --sessions 100,500,1000
         """
 
     static func run(_ arguments: [String]) -> Int32 {
         do {
+            if arguments.first == "hop" {
+                try HopFloor.run(Array(arguments.dropFirst()))
+                return 0
+            }
             let options = try Options(Array(arguments.dropFirst()))
             let result: JSONValue
             switch arguments.first {
