@@ -41,6 +41,8 @@ let targets: [[Target]] = [
     layer("Terminal", on: ["Posix"]),
     layer("Transport", on: ["Posix", "CLinux", "COpenSSL"]),
     layer("Protocol", on: ["Access", "Evidence", "StrictJSON"]),
+    // What sessions carry besides terminals: connections and archives, at both ends.
+    layer("Carriage", on: ["Access", "StrictJSON", "CLinux", "Posix", "Transport"]),
     layer("Storage", on: ["Access", "Evidence", "StrictJSON", "CSQLite"]),
     [
         // Reads what a broker left and says what must not be there; shares no code with what decides. Its tests tamper
@@ -53,8 +55,8 @@ let targets: [[Target]] = [
     ],
     layer("CommandLineKit", on: []),
     layer("Broker", on: ["Access", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "Storage", "Verifier"]),
-    layer("Agent", on: ["Access", "Evidence", "StrictJSON", "CLinux", "Posix", "Terminal", "Transport", "Protocol"]),
-    layer("Client", on: ["Access", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "CommandLineKit"]),
+    layer("Agent", on: ["Access", "Evidence", "StrictJSON", "CLinux", "Posix", "Terminal", "Transport", "Protocol", "Carriage"]),
+    layer("Client", on: ["Access", "Evidence", "StrictJSON", "Posix", "Terminal", "Transport", "Protocol", "Carriage", "CommandLineKit"]),
     [
         program("stint", on: ["Client", "Access", "Evidence", "StrictJSON", "Posix", "Transport", "Protocol", "CommandLineKit"]),
         program("stintd", on: ["Broker", "Verifier", "Posix", "Protocol", "Transport", "CommandLineKit"]),

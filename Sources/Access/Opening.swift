@@ -107,6 +107,7 @@ extension Opening {
         guard request.capabilities.contains(capability) else {
             throw .capabilityNotAllowed(capability, request.entitlement)
         }
+        try checkForm()
         guard runAs == request.runAs else {
             throw .runAsNotAllowed(runAs, request.entitlement, allowed: [request.runAs])
         }

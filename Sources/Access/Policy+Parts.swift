@@ -86,7 +86,7 @@ extension ForbidRule {
             name: try reader.understood("name") { text throws(Refusal) in try RuleName(text) },
             requesters: try reader.optionalList("requesters", maximum: 64) { text throws(Refusal) in try Principal(text) },
             nodes: try reader.understood("nodes") { text throws(Refusal) in try Selector(template: text) },
-            capabilities: try reader.optionalList("capabilities", maximum: Capability.maximumCount) { text throws(Refusal) in try Capability(text) }
+            capabilities: try reader.optionalList("capabilities", maximum: Capability.maximumCount) { text throws(Refusal) in try Capability(forbidden: text) }
                 .map { Set($0) },
             runAs: try reader.optionalList("runAs", maximum: 64) { text throws(Refusal) in try RunAsName(user: text) })
         if let requesters, let index = requesters.firstIndex(where: { if case .roster = $0 { true } else { false } }) {

@@ -39,9 +39,6 @@ package struct PolicyReview: Sendable {
     }
 
     private mutating func look(at rule: Entitlement, _ path: String, _ directory: Directory?) {
-        if let reserved = rule.capabilities.sorted().first(where: { [.forward, .ssh, .copy].contains($0) }) {
-            warn(path + ".capabilities", "`\(reserved.rawValue)` is reserved: nothing can be done with it yet")
-        }
         guard let directory else { return }
         let people = directory.people.values.filter(\.isEnabled).sorted { $0.name < $1.name }
         let requesters = people.filter { person in rule.requesters.contains { means(person, by: $0) } }

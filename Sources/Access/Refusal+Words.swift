@@ -13,6 +13,10 @@ extension Refusal {
         case .tooManyTags(let count): "\(count) tags are more than a node may have (\(Tags.maximumCount))."
         case .selectorMalformed(let text, let reason): "`\(text)` is not a selector: \(reason)."
         case .capabilityUnknown(let text): "`\(text)` is not a capability."
+        case .destinationMalformed(let text): "`\(text)` is no host and port."
+        case .destinationForbidden(let text, let reason): "Nobody is forwarded to `\(text)`: \(reason)."
+        case .copyMalformed: "The opening does not say what to copy: it takes `from` with paths, or `to` with one."
+        case .forwardMalformed: "The opening forwards connections, and has a command or a terminal besides."
         case .principalMalformed(let text): "`\(text)` names neither a group nor a person."
         case .zoneUnknown(let text): "`\(text)` is not a time zone with a rule."
         case .windowMalformed(let text): "`\(text)` are not hours of the week."
@@ -122,7 +126,11 @@ extension Refusal {
         case .nameMalformed: "Use 1 to 63 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit."
         case .tagMalformed: "Write key=value: a key of a-z, 0-9, `.`, `_`, `-`; a value without spaces or commas. `name` is built in."
         case .selectorMalformed: "Write conditions as env=prod,role=db|cache, a node's name, or * for all."
-        case .capabilityUnknown: "Capabilities are \(Capability.plain.map(\.rawValue).joined(separator: ", ")), and exec:NAME for a command document."
+        case .capabilityUnknown: "Capabilities are \(Capability.plain.map(\.rawValue).joined(separator: ", ")), forward:HOST:PORT, and exec:NAME for a command document."
+        case .destinationMalformed:
+            "Write HOST:PORT with a name in lower case, an address as 192.0.2.7 or an IPv6 address as [2001:db8::7]; one spelling only."
+        case .destinationForbidden: "No policy can allow it."
+        case .copyMalformed: "Name files by their paths; `/`, `.` and `..` have no name to be copied under."
         case .principalMalformed: "Write group:NAME, person:NAME, attribute:KEY=VALUE or roster:NAME."
         case .zoneUnknown: "Write a name of the IANA database with a fixed rule, as Europe/Berlin or UTC."
         case .windowMalformed: "Write days and hours, as `mon-fri 08:00-18:00` or `sat,sun 22:00-06:00`."
@@ -179,7 +187,7 @@ extension Refusal {
         case .clockDisagrees: "Set the clock of the node or of your machine right (NTP)."
         case .fieldMalformed, .fieldUnknown, .durationTooShort, .idMalformed, .tooManyTags, .charterUnknown, .entitlementGone,
             .requestDenied, .voterHoldsNoSeat, .alreadyVoted, .noCommonNode, .onlyRequesterMayWithdraw, .nodeNotInGrant, .grantAlreadyActive, .sessionOver,
-            .sessionNotOpen, .mayNotEnd, .notYetDue, .nothingToReview, .reviewerNotMeant, .alreadyReviewed, .tooEarly:
+            .sessionNotOpen, .mayNotEnd, .notYetDue, .nothingToReview, .reviewerNotMeant, .alreadyReviewed, .tooEarly, .forwardMalformed:
             nil
         }
     }

@@ -14,6 +14,13 @@ package enum Refusal: Error, Sendable, Equatable {
     case tooManyTags(Int)
     case selectorMalformed(String, reason: String)
     case capabilityUnknown(String)
+    case destinationMalformed(String)
+    /// Whatever the policy says.
+    case destinationForbidden(String, reason: String)
+    /// An opening that copies, with other words than `from` and `to` and paths.
+    case copyMalformed
+    /// An opening that forwards, with a command or a terminal.
+    case forwardMalformed
     case principalMalformed(String)
     case zoneUnknown(String)
     case windowMalformed(String)
@@ -125,6 +132,10 @@ extension Refusal: Explainable {
         case .tooManyTags: "tag.too-many"
         case .selectorMalformed: "selector.malformed"
         case .capabilityUnknown: "capability.unknown"
+        case .destinationMalformed: "destination.malformed"
+        case .destinationForbidden: "destination.forbidden"
+        case .copyMalformed: "copy.malformed"
+        case .forwardMalformed: "forward.malformed"
         case .principalMalformed: "principal.malformed"
         case .zoneUnknown: "zone.unknown"
         case .windowMalformed: "window.malformed"

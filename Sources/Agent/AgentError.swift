@@ -34,7 +34,6 @@ package enum AgentError: Error, Equatable {
     case openingTooOld(Timestamp)
     case openingMemoryFull
     case leaseOutdated(GrantID, version: Int64, seen: Int64)
-    case capabilityUnsupported(Capability)
     case commandMissing
     case commandUnexpected
     case userUnknown(RunAsName)
@@ -79,7 +78,6 @@ extension AgentError: Explainable {
         case .openingTooOld: "opening.too-old"
         case .openingMemoryFull: "opening.too-many"
         case .leaseOutdated: "lease.outdated"
-        case .capabilityUnsupported: "capability.not-supported"
         case .commandMissing: "opening.command-missing"
         case .commandUnexpected: "opening.command-unexpected"
         case .userUnknown: "run-as.unknown-user"
@@ -116,7 +114,6 @@ extension AgentError: Explainable {
         case .openingMemoryFull: "This node has seen more openings in two minutes than it can remember."
         case .leaseOutdated(let grant, let version, let seen):
             "Version \(version) of the lease of \(grant) is older than version \(seen), which this node has seen."
-        case .capabilityUnsupported(let capability): "This node's agent cannot do `\(capability.rawValue)` yet."
         case .commandMissing: "The opening asks for `exec` and names no command."
         case .commandUnexpected: "The opening asks for `shell` and names a command."
         case .userUnknown(let name): "This node has no user `\(name)`."
@@ -147,7 +144,6 @@ extension AgentError: Explainable {
         case .ledgerNotShown: "Try again in a moment; if it stays so, ask who runs the broker."
         case .otherNode, .openingReplayed, .openingTooOld, .openingMemoryFull: "Open the session again."
         case .leaseOutdated: "The broker may have been restored from an old copy. Ask who runs it."
-        case .capabilityUnsupported: "Use `stint shell` or `stint exec`."
         case .commandMissing, .commandUnexpected: nil
         case .userUnknown: "Ask for a user that exists there, or have it made on the node."
         case .userNotPossible: "Run the agent as root, or ask for the user that it runs as."

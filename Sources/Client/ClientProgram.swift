@@ -51,7 +51,8 @@ package enum ClientProgram {
         .command(WatchRequestsCommand.self),
         .command(WatchCommand.self),
          .command(RevokeCommand.self), .command(EndCommand.self),
-        .command(ShellCommand.self), .command(ExecCommand.self), .command(RunCommand.self), .command(AttachCommand.self),
+        .command(ShellCommand.self), .command(ExecCommand.self), .command(RunCommand.self), .command(ForwardCommand.self),
+        .command(ProxyCommand.self), .command(CopyCommand.self), .command(AttachCommand.self),
         .command(WithCommand.self), .command(SessionsCommand.self),
         .command(ReplayCommand.self), .command(SearchCommand.self),
         .family(

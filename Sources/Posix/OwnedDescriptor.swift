@@ -95,6 +95,16 @@ package struct Pipe: ~Copyable, Sendable {
         try check("fchown") { fchown(reader.number, owner.uid, owner.gid) }  // both ends have the one inode
     }
 
+    /// Lets more be on its way, for fewer turns. Where the kernel gives less, it is as it was.
+    package func widen(to size: Int32) { _ = stint_set_pipe_size(writer.number, size) }
+
+    /// Both ends by number; the caller closes them.
+    package consuming func release() -> (reader: Int32, writer: Int32) {
+        var numbers: (reader: Int32, writer: Int32) = (-1, -1)
+        take { numbers = ($0.release(), $1.release()) }
+        return numbers
+    }
+
     /// Gives both ends away.
     package consuming func take(_ body: (consuming OwnedDescriptor, consuming OwnedDescriptor) -> Void) {
         body(reader, writer)

@@ -32,6 +32,12 @@ package enum Transfer {
         try check("write") { Glibc.write(number, bytes.baseAddress, bytes.count) }
     }
 
+    /// Makes reads and writes return at once: only for what is nobody else's, see ``OwnedDescriptor/setNonBlocking(_:)``.
+    package static func setNonBlocking(_ number: Int32) throws(SystemError) {
+        let flags = try check("fcntl") { stint_get_flags(number) }
+        try check("fcntl") { stint_set_flags(number, flags | O_NONBLOCK) }
+    }
+
     /// Writes everything, and waits where the descriptor is non-blocking and full.
     package static func writeAll(_ number: Int32, _ bytes: UnsafeRawBufferPointer) throws(SystemError) {
         var rest = bytes

@@ -11,7 +11,8 @@ extension Schema {
             grant TEXT NOT NULL REFERENCES grant (id),
             node TEXT NOT NULL CHECK (node GLOB '[a-z0-9]*' AND node NOT GLOB '*[^a-z0-9._-]*' AND length(node) <= 63),
             person TEXT NOT NULL,
-            capability TEXT NOT NULL CHECK (capability IN ('shell', 'exec', 'forward', 'ssh', 'copy')
+            capability TEXT NOT NULL CHECK (capability IN ('shell', 'exec', 'ssh', 'copy')
+                OR (capability GLOB 'forward:*:[1-9]*' AND NOT capability GLOB 'forward:*[^]a-z0-9.:[-]*' AND length(capability) <= 267)
                 OR (capability GLOB 'exec:[a-z0-9]*' AND NOT capability GLOB 'exec:*[^a-z0-9._-]*' AND length(capability) <= 68)),
             state TEXT NOT NULL CHECK (state IN ('opening', 'live', 'detached', 'ending', 'ended')),
             version INTEGER NOT NULL CHECK (version > 0),

@@ -2,18 +2,20 @@
 // SECURITY: raw memory. Every offset is checked against `head <= tail <= capacity` here and nowhere else.
 
 /// Bytes in the order they came: written at the tail, consumed at the head, in one block of raw memory.
-struct ByteQueue: ~Copyable {
+package struct ByteQueue: ~Copyable {
+    package init() {}
+
     private var storage: UnsafeMutableRawBufferPointer?
     private var head = 0
     private var tail = 0
 
     deinit { storage?.deallocate() }
 
-    var count: Int { tail - head }
-    var isEmpty: Bool { head == tail }
+    package var count: Int { tail - head }
+    package var isEmpty: Bool { head == tail }
 
     /// What was written and not consumed. Valid until the next call that writes.
-    var readable: UnsafeMutableRawBufferPointer {
+    package var readable: UnsafeMutableRawBufferPointer {
         guard let storage else { return UnsafeMutableRawBufferPointer(start: nil, count: 0) }
         return UnsafeMutableRawBufferPointer(rebasing: storage[head..<tail])
     }
@@ -21,7 +23,7 @@ struct ByteQueue: ~Copyable {
     /// Free memory of at least `minimum` bytes behind the tail; ``commit(_:)`` what was filled of it.
     ///
     /// Moves the bytes to the front when that makes room, so that a block in steady use never grows.
-    mutating func reserve(_ minimum: Int) -> UnsafeMutableRawBufferPointer {
+    package mutating func reserve(_ minimum: Int) -> UnsafeMutableRawBufferPointer {
         if isEmpty { (head, tail) = (0, 0) }
         let capacity = storage?.count ?? 0
         if capacity - tail < minimum {
@@ -36,29 +38,29 @@ struct ByteQueue: ~Copyable {
         return UnsafeMutableRawBufferPointer(rebasing: storage[tail...])
     }
 
-    mutating func commit(_ count: Int) {
+    package mutating func commit(_ count: Int) {
         precondition(count >= 0 && count <= (storage?.count ?? 0) - tail)
         tail += count
     }
 
     /// Forgets bytes at the head. They stay readable in place until the next write.
-    mutating func consume(_ count: Int) {
+    package mutating func consume(_ count: Int) {
         precondition(count >= 0 && count <= self.count)
         head += count
     }
 
-    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard !bytes.isEmpty else { return }
         reserve(bytes.count).copyMemory(from: bytes)
         commit(bytes.count)
     }
 
-    mutating func append(_ bytes: [UInt8]) {
+    package mutating func append(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { append($0) }
     }
 
     /// Gives the memory back when there is nothing in it.
-    mutating func releaseIfEmpty() {
+    package mutating func releaseIfEmpty() {
         guard isEmpty else { return }
         storage?.deallocate()
         storage = nil

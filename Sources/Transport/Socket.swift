@@ -2,10 +2,10 @@
 
 import CLinux
 import Glibc
-import Posix
+package import Posix
 
 /// TCP sockets: made non-blocking and close-on-exec, without delay, with the kernel finding dead peers.
-enum Socket {
+package enum Socket {
     /// Connects to the first address of the endpoint that answers.
     ///
     /// - Returns: the descriptor; the caller owns it.
@@ -25,7 +25,7 @@ enum Socket {
     /// Listens on the first address of the endpoint.
     ///
     /// - Returns: the descriptor, which the caller owns, and where it is bound: port 0 becomes a free one.
-    static func listen(on endpoint: Endpoint) throws(TransportError) -> (descriptor: Int32, bound: Endpoint) {
+    package static func listen(on endpoint: Endpoint) throws(TransportError) -> (descriptor: Int32, bound: Endpoint) {
         guard let address = try resolve(endpoint, flags: AI_PASSIVE).first else {
             throw .nameNotFound(endpoint.host, reason: "it has no address")
         }
@@ -45,14 +45,14 @@ enum Socket {
         }
     }
 
-    enum Accepted {
+    package enum Accepted {
         case connection(Int32, address: String)
         case none
         /// The process has no descriptor left.
         case exhausted
     }
 
-    static func accept(from listener: Int32) -> Accepted {
+    package static func accept(from listener: Int32) -> Accepted {
         var address = SocketAddress()
         let descriptor = address.withMutablePointer {
             accept4(listener, __SOCKADDR_ARG(__sockaddr__: $0), $1, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
@@ -77,6 +77,44 @@ enum Socket {
             if ready == 0, left <= .zero { return false }
             if ready < 0, errno != EINTR { return true }
         }
+    }
+
+    /// Where a name leads, in the order in which to try.
+    package static func addresses(of endpoint: Endpoint) throws(TransportError) -> [SocketAddress] {
+        try resolve(endpoint, flags: AI_ADDRCONFIG)
+    }
+
+    /// Begins to connect, and does not wait: the socket is writable when it is done, see ``finishConnecting(_:)``.
+    package static func beginConnecting(to address: SocketAddress) throws(TransportError) -> Int32 {
+        let descriptor = try open(family: address.family)
+        set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        guard address.withPointer({ Glibc.connect(descriptor, $0, $1) }) != 0, errno != EINPROGRESS else { return descriptor }
+        let failure = errno
+        _ = close(descriptor)
+        throw .unreachable(Endpoint(host: address.host, port: address.port), errno: failure)
+    }
+
+    /// - Throws: why a connection that was begun could not be made. The descriptor stays open.
+    package static func finishConnecting(_ descriptor: Int32) throws(SystemError) {
+        var failure: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        if getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &length) != 0 { failure = errno }
+        guard failure == 0 else { throw SystemError(call: "connect", errno: failure) }
+    }
+
+    /// Both ends of a connection; `nil` where it is gone.
+    package static func ends(of descriptor: Int32) -> (own: SocketAddress, peer: SocketAddress)? {
+        var (own, peer) = (SocketAddress(), SocketAddress())
+        guard own.withMutablePointer({ getsockname(descriptor, $0, $1) }) == 0,
+            peer.withMutablePointer({ getpeername(descriptor, $0, $1) }) == 0
+        else { return nil }
+        return (own, peer)
+    }
+
+    /// The next close tells the peer that bytes may be lost (RST), instead of an orderly end.
+    package static func breakOff(_ descriptor: Int32) {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        _ = setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
     private static func connect(
@@ -151,7 +189,7 @@ enum Socket {
 }
 
 /// An IPv4 or IPv6 address with a port, as the kernel writes it.
-struct SocketAddress {
+package struct SocketAddress: Sendable {
     private var storage = sockaddr_storage()
     private var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
 
@@ -169,12 +207,18 @@ struct SocketAddress {
 
     var family: Int32 { Int32(storage.ss_family) }
 
-    var port: UInt16 {
+    package var port: UInt16 {
         withUnsafeBytes(of: storage) { UInt16(bigEndian: $0.load(fromByteOffset: 2, as: UInt16.self)) }
     }
 
+    /// The address in network order: 4 bytes or 16; none for another family.
+    package var bytes: [UInt8] {
+        let (offset, count) = family == AF_INET ? (4, 4) : (8, family == AF_INET6 ? 16 : 0)  // sin_addr, sin6_addr
+        return withUnsafeBytes(of: storage) { Array($0[offset..<offset + count]) }
+    }
+
     /// The address without its port, as text.
-    var host: String {
+    package var host: String {
         let offset = family == AF_INET ? 4 : 8  // sin_addr, sin6_addr
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         return withUnsafeBytes(of: storage) { raw in

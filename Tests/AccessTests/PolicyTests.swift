@@ -175,7 +175,7 @@ import Testing
         func refusal(_ ask: Entitlement.Ask, _ rule: Entitlement) -> Refusal? { rule.refusal(of: ask, in: ours.directory) }
         #expect(refusal(try Organisation.ask(by: eve), rule) == .notARequester(rule.name, rule.requesters))
         #expect(refusal(try Organisation.ask(by: anna, on: "role=mail"), rule) == .noNodeMatches(try Selector("role=mail")))
-        #expect(refusal(try Organisation.ask(by: anna, capabilities: [.shell, .forward]), rule) == .capabilityNotAllowed(.forward, rule.name))
+        #expect(refusal(try Organisation.ask(by: anna, capabilities: [.shell, .ssh]), rule) == .capabilityNotAllowed(.ssh, rule.name))
         #expect(
             refusal(try Organisation.ask(by: anna, runAs: "postgres"), rule)
                 == .runAsNotAllowed(try RunAsName(user: "postgres"), rule.name, allowed: rule.users(for: anna)))

@@ -115,8 +115,24 @@ private struct Gate {
         #expect(code == "evidence.other-installation")
     }
 
-    @Test func `a capability that the agent cannot do is refused`() throws {
-        #expect(try Gate().refusalCode { $0.capability = .copy } == "capability.not-supported")
+    @Test func `what copies or forwards has its own form, whatever else was agreed to`() throws {
+        let gate = try Gate()
+        let forward = try Capability("forward:127.0.0.1:80")
+        let code = { (capability: Capability, command: [String], terminal: Bool) throws in
+            try gate.refusalCode {
+                $0.capability = capability
+                $0.command = command
+                if terminal { $0.terminal = OpeningStatement.Terminal(type: "xterm", columns: 80, rows: 24) }
+            }
+        }
+        #expect(try code(.copy, ["from", "/etc/hosts"], false) == "accepted")
+        #expect(try code(forward, [], false) == "accepted")
+        for words in [[], ["from", "/etc/.."], ["to", "a", "b"], ["sh", "-c", "id"]] { #expect(try code(.copy, words, false) == "copy.malformed") }
+        #expect(try code(.copy, ["to", "a"], true) == "copy.malformed")
+        #expect(try code(forward, ["id"], false) == "forward.malformed" && code(forward, [], true) == "forward.malformed")
+        // One destination is not another.
+        #expect(try code(try Capability("forward:127.0.0.1:81"), [], false) == "policy.capability")
+        #expect(try code(.ssh, [], false) == "policy.capability")
     }
 
     @Test func `an exec without a command and a shell with one are refused`() throws {

@@ -69,7 +69,7 @@ struct Installation {
 
     private var policy: String {
         """
-        {"entitlements":[{"name":"prod","requesters":["group:ops"],"nodes":"*","capabilities":["shell","exec","copy"],
+        {"entitlements":[{"name":"prod","requesters":["group:ops"],"nodes":"*","capabilities":["shell","exec","copy","forward:127.0.0.1:80"],
         "runAs":["\(user)","surely-nobody-has-this"],"seats":[{"count":1,"of":["group:ops"]}]}]}
         """
     }
@@ -188,7 +188,7 @@ struct EvidencePlan {
         let alice = try PersonName("alice")
         let request = try RequestStatement(
             root: root, person: alice, entitlement: EntitlementName("prod"), charterVersion: 1,
-            selector: Selector("env=prod"), capabilities: [.shell, .exec, .copy], runAs: RunAsName(user: runAs),
+            selector: Selector("env=prod"), capabilities: [.shell, .exec, .copy, Capability("forward:127.0.0.1:80")], runAs: RunAsName(user: runAs),
             duration: duration, reason: "the disk of web-1 is full", rollNumber: rollNumber, nonce: nonce, at: at
         ).signed(with: installation.alice.signing)
         let votes = try voters.map { voter in

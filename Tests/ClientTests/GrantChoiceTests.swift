@@ -100,7 +100,7 @@ import Testing
         #expect(try need(duration: .seconds(1800)).choose(amongPending: [pending()], at: Self.now) != nil)
         #expect(try need(duration: .seconds(1801)).choose(amongPending: [pending()], at: Self.now) == nil, "it asks for less time")
         #expect(try need(runAs: "postgres").choose(amongPending: [pending()], at: Self.now) == nil)
-        #expect(try need(.forward).choose(amongPending: [pending()], at: Self.now) == nil)
+        #expect(try need(.ssh).choose(amongPending: [pending()], at: Self.now) == nil)
         #expect(try need().choose(amongPending: [pending(nodes: ["db-2"])], at: Self.now) == nil)
         #expect(try need().choose(amongPending: [pending("denied")], at: Self.now) == nil)
     }

@@ -49,7 +49,7 @@ import Testing
         ]
         drafts[3].duration = .seconds(5 * 3600)
         drafts[4].runAs = try RunAsName(user: "nobody")
-        drafts[5].capabilities = [.forward]
+        drafts[5].capabilities = [.ssh]
         drafts[6].entitlement = try EntitlementName("unknown")
         let policy = try #require(world.roll.directory.charter?.policy)
         for draft in drafts {

@@ -8,7 +8,7 @@ import Glibc
 import Posix
 import StrictJSON
 
-/// `stint-agent enter USER GROUP SETTINGS (shell | exec ARGUMENT...)`, started by a supervisor with the session's streams as
+/// `stint-agent enter USER GROUP SETTINGS (shell | exec ARGUMENT... | carry DESTINATION | copy ORDER...)`, started by a supervisor with the session's streams as
 /// descriptors 0 to 2 and the session's environment. It starts while the supervisor still agrees with the client, and
 /// waits at the gate until that is done.
 package enum SecondStage {
@@ -26,8 +26,16 @@ package enum SecondStage {
     /// The words that come after the program's name.
     static func arguments(for terms: SessionTerms, user: User) -> [String] {
         let opening = terms.opening.value
-        let program = opening.capability == .shell ? ["shell"] : ["exec"] + (terms.program ?? opening.command)
-        return [command, user.name, terms.group ?? "", terms.settings.json.text] + program
+        return [command, user.name, terms.group ?? "", terms.settings.json.text] + program(for: opening, terms)
+    }
+
+    private static func program(for opening: OpeningStatement, _ terms: SessionTerms) -> [String] {
+        switch opening.capability {
+        case .shell: ["shell"]
+        case .exec, .document: ["exec"] + (terms.program ?? opening.command)
+        case .forward, .ssh: ["carry"] + [opening.capability.destination?.description ?? ""]
+        case .copy: ["copy"] + opening.command
+        }
     }
 
     /// Becomes the session's program. Returns only when that failed.
@@ -42,11 +50,17 @@ package enum SecondStage {
             guard try Transfer.read(gate, maximum: 1).count == 1 else { return notExecutable }
             _ = close(gate)
             try enter(as: user, group: arguments[1], settings)
-            guard arguments[3] == "exec" else {
+            let words = Array(arguments.dropFirst(4))
+            switch arguments[3] {
+            case "exec": return start(words)
+            case "carry", "copy":
+                // These two are this program itself, as the user; an exec would have closed it.
+                _ = close(report)
+                return arguments[3] == "carry" ? CarryingProgram.forward(words) : CarryingProgram.copy(words)
+            default:
                 if settings.greets { Greeting.show(to: user) }
                 throw start(shellOf: user, settings)
             }
-            return start(Array(arguments.dropFirst(4)))
         } catch {
             // The supervisor sees the end of the process in any case.
             try? Transfer.writeAll(report, Array(AgentError(error).message.utf8))

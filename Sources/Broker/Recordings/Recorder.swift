@@ -11,7 +11,8 @@ import Terminal
 /// Writes one session's recording: asciicast v2, whole lines only.
 ///
 /// Terminals are recorded entirely. Of a command without a terminal each stream is recorded up to a limit, beyond it the
-/// number of bytes and a running digest stand at the end, and wherever the recording is interrupted.
+/// number of bytes and a running digest stand at the end, and wherever the recording is interrupted. Of forwarded
+/// connections there is nothing but that, and what the node says about them.
 ///
 /// Each piece comes with its offset, so that a recording goes on where it stopped, in this broker process or the next:
 /// what comes again is passed over, and a gap is an error.
@@ -33,6 +34,8 @@ final class Recorder {
     private var errorWriter: AsciicastWriter
     private let zero: ContinuousClock.Instant
     let isTerminal: Bool
+    /// Of a forward only the standard error is recorded, which says what connections there were.
+    private let isForward: Bool
     private let streamLimit: Int
     private var streams: [Stream]
     /// The lines that are being made; their memory is used again and again.
@@ -67,6 +70,7 @@ final class Recorder {
         self.streamLimit = streamLimit
         chain = try RecordingChain()
         isTerminal = opening.terminal != nil
+        isForward = opening.capability.destination != nil
         zero = .now
         writer = AsciicastWriter()
         errorWriter = AsciicastWriter()
@@ -92,6 +96,7 @@ final class Recorder {
         self.growth = growth
         self.streamLimit = streamLimit
         isTerminal = opening.terminal != nil
+        isForward = opening.capability.destination != nil
         let end = try RecordingEnd(of: path, isTerminal: isTerminal)
         guard let timestamp = end.timestamp else { throw BrokerError.recorderFailed("its beginning is damaged") }
         let opened = try AppendFile(path)
@@ -102,11 +107,17 @@ final class Recorder {
         zero = .now - elapsed
         writer = AsciicastWriter(continuingAt: end.time)
         errorWriter = AsciicastWriter(continuingAt: end.time)
-        let limit = isTerminal ? Int.max : streamLimit
-        streams = [end.output, end.errorOutput, end.input].map { total in
-            Stream(recorded: min(Int(clamping: total), limit), total: Int(clamping: total))
+        streams = [Stream(), Stream(), Stream()]
+        streams = [(Source.output, end.output), (.errorOutput, end.errorOutput), (.input, end.input)].map { source, total in
+            Stream(recorded: min(Int(clamping: total), limit(of: source)), total: Int(clamping: total))
         }
         try store(writer.marker("the connection to the node was lost until here", at: elapsed) + position())
+    }
+
+    /// Bytes of a stream that are recorded.
+    private func limit(of source: Source) -> Int {
+        if isTerminal { return .max }
+        return isForward && source != .errorOutput ? 0 : streamLimit
     }
 
     private var elapsed: Duration { .now - zero }
@@ -174,7 +185,7 @@ final class Recorder {
             throw BrokerError.recorderFailed("\(offset - total) bytes are missing before byte \(offset)")
         }
         let fresh = bytes.dropFirst(Int(clamping: total - offset))
-        let room = isTerminal ? fresh.count : max(0, streamLimit - streams[index].recorded)
+        let room = max(0, limit(of: source) - streams[index].recorded)
         let part = UnsafeRawBufferPointer(rebasing: fresh.prefix(room))
         streams[index].total += fresh.count
         streams[index].recorded += part.count

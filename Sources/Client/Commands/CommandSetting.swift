@@ -84,7 +84,7 @@ extension ParsedValues {
         do throws(Refusal) {
             return try read()
         } catch {
-            throw UsageError(code: error.code, message: error.message, hint: error.hint)
+            throw UsageError(error)
         }
     }
 }
@@ -112,4 +112,9 @@ extension Parameter {
     static let note = Parameter.option("note", value: "TEXT", help: "A note that others will read.")
     static let runAs = Parameter.option("as", value: "USER", help: "The user on the node to run as.")
     static let yes = Parameter.flag("yes", "y", help: "Do not ask whether to go on.")
+}
+
+extension UsageError {
+    /// What a part of the command line was refused for.
+    init(_ error: some Explainable) { self.init(code: error.code, message: error.message, hint: error.hint) }
 }

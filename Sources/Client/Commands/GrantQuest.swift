@@ -45,6 +45,7 @@ struct GrantQuest {
 
     private func file(_ reason: String) throws -> Outcome {
         var draft = RequestDraft(selector: selector, reason: reason, duration: need.duration, runAs: need.runAs)
+        if !need.capabilities.allSatisfy(RequestDraft.isUsual) { draft.capabilities = need.capabilities }
         let complete = try draft.complete(for: try user.me(), in: user.directory, at: .now())
         if !complete.capabilities.isSuperset(of: need.capabilities) { draft.capabilities = need.capabilities }
         let (made, answer) = try user.request(draft)

@@ -75,27 +75,28 @@ struct SessionUse {
         case command([String], hasTerminal: Bool)
         /// A command document with the values that were given.
         case document(DocumentName, [String: String])
+        /// No program of the node's: connections or files. With the command line that comes here again.
+        case carrying(Capability, command: [String], line: String)
 
         var capability: Capability {
             switch self {
             case .shell: .shell
             case .command: .exec
             case .document(let name, _): .document(name)
+            case .carrying(let capability, _, _): capability
             }
         }
 
-        /// How it was asked for: the command, what follows the node, and what stands at the end of the line.
-        var verb: String {
+        /// How it was asked for, but options and what stands at the end of the line.
+        func line(on node: NodeName) -> String {
             switch self {
-            case .shell: "shell"
-            case .command: "exec"
-            case .document: "run"
+            case .shell: return "stint shell \(node)"
+            case .command: return "stint exec \(node)"
+            case .document(let name, let values):
+                let given = values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+                return "stint run \(node) \(name)" + (CommandText.shown(given).map { " " + $0 } ?? "")
+            case .carrying(_, _, let line): return line
             }
-        }
-
-        var subject: String {
-            guard case .document(let name, let values) = self else { return "" }
-            return " \(name)" + (CommandText.shown(values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }).map { " " + $0 } ?? "")
         }
 
         var rest: String {
@@ -131,35 +132,44 @@ struct SessionUse {
     private let reason: String?
     private let duration: Duration?
 
-    init(_ values: ParsedValues, _ work: Work) throws(UsageError) {
+    /// - Parameter node: nil where it is the argument of that name.
+    init(_ values: ParsedValues, _ work: Work, on node: NodeName? = nil) throws(UsageError) {
         setting = CommandSetting(values)
+        let named = if let node { node } else { try values.requiredParsed("node") { text throws(Refusal) in try NodeName(text) } }
         use = GrantUse(
-            node: try values.requiredParsed("node") { text throws(Refusal) in try NodeName(text) }, capability: work.capability,
+            node: named, capability: work.capability,
             runAs: try values.parsed("as") { text throws(Refusal) in try RunAsName(user: text) })
         // `stint with` names the grant for what it runs.
         let inherited = values.value("grant") ?? Environment.value(WithCommand.variable).flatMap { $0.isEmpty ? nil : $0 }
         do throws(Refusal) {
             grantID = if let inherited { try GrantID(ofGrantOrRequest: inherited) } else { nil }
         } catch {
-            throw UsageError(code: error.code, message: error.message, hint: error.hint)
+            throw UsageError(error)
         }
         self.work = work
         reason = values.value("reason")
         duration = try values.parsed("for") { text throws(Refusal) in try DurationText.parse(text) }
     }
 
-    func run(in console: Console) throws -> Int32 {
+    /// What is done in an opened session, to its end.
+    ///
+    /// - Returns: the exit status.
+    typealias Stay = (OpenedSession, GrantID, Console) throws -> Int32
+
+    func run(
+        in console: Console, staying: Stay = { session, grant, console in try SessionReport(session, of: grant, console).run() }
+    ) throws -> Int32 {
         let user = try setting.signIn()
         try user.synchroniseInMemory()
         do {
-            return try work(as: user, console)
+            return try work(as: user, console, staying)
         } catch {
             try user.saveHead()
             throw error
         }
     }
 
-    private func work(as user: Operator, _ console: Console) throws -> Int32 {
+    private func work(as user: Operator, _ console: Console, _ staying: Stay) throws -> Int32 {
         _ = try user.me()
         let plan = try plan(by: user.directory.charter?.policy)
         switch try grant(of: user, console) {
@@ -168,7 +178,7 @@ struct SessionUse {
             let grant = try found.checked(for: use, at: .now())
             let activation = try user.activation(of: grant)
             let session = try user.open(plan, under: grant, activation: activation)
-            return try SessionReport(session, of: grant.id, console).run()
+            return try staying(session, grant.id, console)
         }
     }
 
@@ -182,7 +192,7 @@ struct SessionUse {
             return .grant(named)
         }
         let runAs = use.runAs.map { " --as \($0)" } ?? ""
-        let again = "stint \(work.verb) \(use.node)\(work.subject)\(runAs)"
+        let again = work.line(on: use.node) + runAs
         return try GrantQuest(
             user: user, console: console, need: AccessNeed(use, duration: duration),
             selector: try Selector(use.node.text), reason: reason, again: shown(again + work.rest),
@@ -201,6 +211,7 @@ struct SessionUse {
         case .document(let name, let values):
             guard let document = policy?.document(name) else { throw .document(.unknown(name)) }
             return .here(use, command: try document.opening(with: values), hasTerminal: document.isInteractive)
+        case .carrying(_, let command, _): return .here(use, command: command, hasTerminal: false)
         }
     }
 }

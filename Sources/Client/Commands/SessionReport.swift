@@ -11,16 +11,20 @@ struct SessionReport {
     private let session: OpenedSession
     private let grant: GrantID?
     private let console: Console
+    private let isQuiet: Bool
 
-    /// - Parameter grant: what it was opened under, to say how to go on.
-    init(_ session: OpenedSession, of grant: GrantID?, _ console: Console) {
+    /// - Parameters:
+    ///   - grant: what it was opened under, to say how to go on.
+    ///   - quiet: an end that whoever runs this asked for is not told.
+    init(_ session: OpenedSession, of grant: GrantID?, _ console: Console, quiet: Bool = false) {
         self.session = session
         self.grant = grant
         self.console = console
+        isQuiet = quiet
     }
 
-    func run() throws -> Int32 {
-        let client = SessionClient(session)
+    func run(on descriptors: SessionClient.Descriptors = SessionClient.Descriptors()) throws -> Int32 {
+        let client = SessionClient(session, on: descriptors)
         do {
             let result = try client.run()
             if client.isInLine { console.errors("\n") }
@@ -53,7 +57,8 @@ struct SessionReport {
     ///
     /// - Parameter deadline: the grant's end, which may have moved since the session was opened.
     private func tell(_ ending: SessionEnding, until deadline: Timestamp) -> Int32 {
-        let isPlain = ending.reason == .exited && session.plan.terminal == nil && ending.left == 0
+        let isPlain = ending.left == 0
+            && (ending.reason == .exited && session.plan.terminal == nil || ending.reason == .clientClosed && isQuiet)
         if !isPlain {
             _ = say(EndingWords.sentence(session.id, ending))
             if session.plan.terminal != nil, let next = next(after: ending.reason, until: deadline) {

@@ -52,7 +52,7 @@ package struct RequestDraft: Sendable, Equatable {
         guard let charter = directory.charter else { throw .noCharter }
         let chosen = try choose(for: person, charter.policy, in: directory, at: now)
         let ask = Entitlement.Ask(
-            person: person, selector: selector, capabilities: capabilities ?? chosen.capabilities.filter(Self.isPossible),
+            person: person, selector: selector, capabilities: capabilities ?? chosen.capabilities.filter(Self.isUsual),
             runAs: runAs, duration: duration ?? min(Policy.Defaults.duration, chosen.maximumDuration), reason: reason, fields: fields,
             at: now, start: start)
         if let refusal = chosen.refusal(of: ask, in: directory) { throw refusal }
@@ -87,7 +87,8 @@ package struct RequestDraft: Sendable, Equatable {
         return try choose([.shell])
     }
 
-    private static func isPossible(_ capability: Capability) -> Bool {
+    /// What is asked for where nothing is named; the rest is a right of its own, and asked for by name.
+    package static func isUsual(_ capability: Capability) -> Bool {
         switch capability {
         case .shell, .exec, .document: true
         case .forward, .ssh, .copy: false

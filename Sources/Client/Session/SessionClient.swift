@@ -28,11 +28,14 @@ package final class SessionClient {
         package let input: Int32
         package let output: Int32
         package let errors: Int32
+        /// Where Stint's own words go that have no place in a terminal.
+        package let words: Int32
 
-        package init(input: Int32 = 0, output: Int32 = 1, errors: Int32 = 2) {
+        package init(input: Int32 = 0, output: Int32 = 1, errors: Int32 = 2, words: Int32? = nil) {
             self.input = input
             self.output = output
             self.errors = errors
+            self.words = words ?? errors
         }
     }
 
@@ -103,11 +106,15 @@ package final class SessionClient {
         errorOutput = LocalOutput(descriptors.errors)
     }
 
+    private static let signals: [Signal] = [.windowChange, .terminate, .hangUp, .interrupt]
+
+    /// Has signals wait for ``run()``: call it before another thread is started, which a signal would end us through.
+    package static func awaitSignals() throws { try Signals.block(signals) }
+
     /// - Throws: a ``SessionFault``. The terminal is as it was before, whatever happens.
     package func run() throws -> Result {
-        let signals: [Signal] = [.windowChange, .terminate, .hangUp, .interrupt]
-        try Signals.block(signals)
-        let news = try SignalDescriptor(signals)
+        try Self.awaitSignals()
+        let news = try SignalDescriptor(Self.signals)
         defer { channel?.close() }
         guard isRaw else { return try attend(news) }
         let raw = try RawMode(descriptors.input)
@@ -306,7 +313,7 @@ package final class SessionClient {
         let line = DisplayText.escaped(text)
         let shown = isRaw ? "\r\n[stint] \(line)\r\n" : "stint: \(line)\n"
         // Nobody reads the notices of a session whose stderr is closed.
-        try? Transfer.writeAll(descriptors.errors, Array(shown.utf8))
+        try? Transfer.writeAll(descriptors.words, Array(shown.utf8))
     }
 
     /// When a line of ours or the title is due.

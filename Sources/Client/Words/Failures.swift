@@ -29,6 +29,7 @@ package enum Failures {
         // What you typed.
         (2, [
             "capability.unknown", "client.ambiguous", "client.needs-confirmation", "client.nobody-to-pick", "duration.malformed", "id.malformed",
+            "copy.needs-folder", "copy.no-name", "copy.malformed", "destination.malformed", "destination.forbidden",
             "key.not-given", "name.malformed", "principal.malformed", "search.", "selector.malformed", "tag.malformed",
             "time.malformed", "token.damaged", "token.malformed",
             "token.wrong-kind", "transport.bad-endpoint",

@@ -41,7 +41,7 @@ enum PolicyManual {
         [
             name, nodes,
             .init("requesters", "LIST", "Who may ask."),
-            .init("capabilities", "LIST", "Of shell, exec, forward, ssh and copy, and exec:NAME for a command document."),
+            .init("capabilities", "LIST", "Of shell, exec, copy and ssh, forward:HOST:PORT for one destination, and exec:NAME for a command document."),
             .init("runAs", "LIST", "Users of the node that a session may run as. The first is used where a request names none."),
             .init("seats", "LIST", "Every seat must be filled, each by another person. It may be left out with autoApproval."),
             .init("maximumDuration", "LENGTH", "The longest grant that may be asked for, 1m to 1d."),

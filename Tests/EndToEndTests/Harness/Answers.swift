@@ -26,6 +26,7 @@ struct GrantAnswer: Decodable, Sendable {
     let notBefore: String?
     let notAfter: String?
     let endReason: String?
+    let capabilities: [String]
 }
 
 struct SessionAnswer: Decodable, Sendable {
@@ -59,6 +60,7 @@ struct SessionAnswer: Decodable, Sendable {
     let id: String
     let state: String
     let grant: String
+    let capability: String
     let node: String
     let startedAt: String?
     let endedAt: String?
