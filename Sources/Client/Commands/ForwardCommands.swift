@@ -63,10 +63,11 @@ struct ForwardCommand: Command {
 
 struct ProxyCommand: Command {
     static let declaration = CommandDeclaration(
-        name: "proxy", group: Groups.working, summary: "Connect this command's input and output with a port, from a node",
+        name: "proxy", group: Groups.working, summary: "Connect input and output with a port, from a node",
         discussion: """
             For programs that can use a command as their connection, above all ssh: without HOST:PORT it is the node's own SSH \
-            server at 127.0.0.1:22, and the right is `ssh`; else it is `forward:HOST:PORT`. The node needs no open port for it.
+            server at 127.0.0.1:22, and the right is `ssh`; else it is `forward:HOST:PORT`. The node needs no open port for it:
+            `ssh -o ProxyCommand='stint proxy %h' db-1`.
             """,
         parameters: [
             .positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it."),
@@ -76,7 +77,7 @@ struct ProxyCommand: Command {
         ],
         exitStatuses: SessionUse.exitStatuses,
         examples: [
-            .init("ssh -o ProxyCommand='stint proxy %h' db-1", "Work on db-1 over its own SSH server."),
+            .init("stint proxy db-1", "Speak to db-1's own SSH server."),
             .init("stint proxy web-1 127.0.0.1:8080", "Speak to a port by hand."),
         ])
 
