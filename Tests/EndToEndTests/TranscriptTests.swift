@@ -5,7 +5,7 @@ import Testing
 
 private enum TranscriptPolicy {
     static let rules = [
-        "capabilities": #"["shell", "exec", "exec:tail-log"]"#,
+        "capabilities": #"["shell", "exec", "exec:tail-log", "copy", "ssh", "forward:127.0.0.1:9"]"#,
         "breakGlass": #"{ perMonth: 2, maximumDuration: "30m", reviewers: ["group:security"] }"#,
         "scheduledStart": #""7d""#, "extension": #"{ count: 2, maximum: "20m", total: "1h" }"#,
         "fields": #"[{ name: "impact", type: "yesNo", required: false }]"#,

@@ -63,7 +63,7 @@ struct Carrying {
             console.errors("stint: error: \(shown(error.message)) (\(error.code))\n")
             return EndingWords.stintStatus
         case .unknown:
-            if status != 0, isProxy { tell(errors) }
+            if (1..<EndingWords.stintStatus).contains(status), isProxy { tell(errors) }
             return status
         }
     }
