@@ -26,7 +26,7 @@ package enum ClientProgram {
             environment: [
                 .init("STINT_HOME", "The directory to use where --home is not given."),
                 .init("XDG_CONFIG_HOME", "The directory is `stint` in here; ~/.config if not set."),
-                .init(WithCommand.variable, "The grant that shell and exec use where --grant is not given."),
+                .init(WithCommand.variable, "The grant that sessions use where --grant is not given."),
                 .init("NO_COLOR", "No colour, if set to anything."),
             ],
             files: [
