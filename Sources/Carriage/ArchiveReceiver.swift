@@ -78,11 +78,25 @@ package struct ArchiveReceiver: ~Copyable {
         let names = try CarriageError.of { () throws(SystemError) in try DurableFile.listDirectory(workshop) }
         if let expected, let foreign = names.first(where: { !expected.contains($0) }) { throw .archiveForeign(foreign) }
         guard !names.isEmpty else { throw .archiveEmpty }
+        try Self.refuseDevices(in: workshop)
         if let name, names.count > 1 { throw .needsFolder(folder + "/" + name) }
         let moves = names.map { (from: workshop + "/" + $0, to: folder + "/" + (name ?? $0)) }
         for move in moves where Self.isRealFolder(move.to) { throw .folderInTheWay(move.to) }
         for move in moves {
             guard rename(move.from, move.to) == 0 else { throw .system(SystemError(call: "rename", errno: errno, subject: move.to)) }
+        }
+    }
+
+    /// Devices, pipes and sockets are no files to copy; for root tar(1) would make them.
+    private static func refuseDevices(in folder: String) throws(CarriageError) {
+        for name in try CarriageError.of({ () throws(SystemError) in try DurableFile.listDirectory(folder) }) {
+            let path = folder + "/" + name
+            let status = try CarriageError.of { () throws(SystemError) in try FileStatus(ofLink: path) }
+            if status.isDirectory {
+                try refuseDevices(in: path)
+            } else if !status.isRegular, !status.isLink {
+                throw .archiveForeign(name)
+            }
         }
     }
 

@@ -53,7 +53,9 @@ package final class LocalDoor: Sendable {
             guard let bytes = try? DurableFile.readKernelFile(table, maximumBytes: 64 << 20) else { continue }
             for line in bytes.split(separator: UInt8(ascii: "\n")) {
                 let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: true)
-                guard fields.count > 7, zip(fields[1...2], wanted).allSatisfy({ ends($0, with: $1) }) else { continue }
+                guard fields.count > 9, zip(fields[1...2], wanted).allSatisfy({ ends($0, with: $1) }) else { continue }
+                // What its process has closed already has no file any more, and is shown as root's.
+                guard !fields[9].elementsEqual("0".utf8) else { return nil }
                 return UInt32(String(decoding: fields[7], as: UTF8.self))
             }
         }

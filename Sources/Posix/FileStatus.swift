@@ -25,6 +25,7 @@ package struct FileStatus: Sendable {
     package var owner: UInt32 { raw.owner }
     package var permissions: UInt32 { raw.mode & 0o7777 }
     package var isRegular: Bool { raw.mode & 0o170000 == 0o100000 }
+    package var isLink: Bool { raw.mode & 0o170000 == 0o120000 }
     package var inode: UInt64 { raw.inode }
     package var device: UInt64 { raw.device }
     /// When contents, mode or owner last changed, in nanoseconds since 1970.

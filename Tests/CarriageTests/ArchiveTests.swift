@@ -142,6 +142,15 @@ private final class Folder {
         #expect(try folder.names("outside").isEmpty)
     }
 
+    @Test func `a pipe or a device is no file to copy`() throws {
+        let folder = try Folder()
+        try FileManager.default.createDirectory(atPath: folder.path + "/here/tree", withIntermediateDirectories: true)
+        mkfifo(folder.path + "/here/tree/pipe", 0o600)
+        let error = #expect(throws: CarriageError.self) { try folder.copy([folder.path + "/here/tree"], to: folder.path + "/there") }
+        #expect(error?.code == "copy.not-asked-for" && error?.message.contains("pipe") == true)
+        #expect(try folder.names("there").isEmpty)
+    }
+
     @Test func `set-uid bits do not come along`() throws {
         let folder = try Folder()
         let file = try folder.write("here/tool", "#!/bin/sh\n")
