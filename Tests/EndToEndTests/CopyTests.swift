@@ -55,6 +55,7 @@ struct CopyTests {
         for session in try await here.sessions(of: id) { #expect(session.capability == "copy") }
         // What was copied stands in the opening, for whoever reads it later.
         #expect(try await here.stint(as: "lead", "sessions", "--all").checked().text.contains("from \(node)/tree"))
+        #expect(try await here.stint(as: "lead", "show", "r" + id.dropFirst()).checked().text.contains("opened on db-1: copy from \(node)/tree"))
     }
 
     @Test func `one file takes another name, and relative paths begin in the user's home`() async throws {

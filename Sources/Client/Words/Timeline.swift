@@ -65,7 +65,10 @@ struct Timeline {
 
     private mutating func add(_ session: Answer) {
         let id = session.optionalText("id") ?? "?"
-        let what = CommandText.shown(session.texts("command")) ?? session.optionalText("capability") ?? "?"
+        let capability = session.optionalText("capability") ?? "?"
+        // The words of a copy say where from or where to, and not that it is one.
+        let verb = capability == Capability.copy.rawValue ? "copy " : ""
+        let what = CommandText.shown(session.texts("command")).map { verb + $0 } ?? capability
         add(session, "openedAt", "\(id) opened on \(session.optionalText("node") ?? "?"): \(what)")
         let receipt = session.json["receipt"].map(Answer.init)
         let left = receipt?.optionalInteger("killed").map {
