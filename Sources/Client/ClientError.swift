@@ -35,6 +35,8 @@ package enum ClientError: Explainable, Equatable {
     case grantNotUsable(String, state: String)
     case grantElsewhere(String, use: String)
     case nodeGaveUp(String)
+    /// What forwards or copies goes on in its own client only.
+    case carries(String)
     case waitedTooLong(String)
     case connectionClosed
     case noRecording(String)
@@ -76,6 +78,7 @@ package enum ClientError: Explainable, Equatable {
         case .grantNotUsable: "grant.over"
         case .grantElsewhere: "grant.does-not-cover"
         case .nodeGaveUp: "session.not-opened"
+        case .carries: "session.carries"
         case .waitedTooLong: "session.timed-out"
         case .connectionClosed: "session.connection-closed"
         case .noRecording: "recording.not-found"
@@ -120,6 +123,7 @@ package enum ClientError: Explainable, Equatable {
         case .grantNotUsable(let id, let state): "Grant \(id) cannot be used: it is \(state)."
         case .grantElsewhere(let id, let use): "Grant \(id) does not cover \(use)."
         case .nodeGaveUp(let what): what
+        case .carries(let id): "Session \(id) carries connections or files for the command that opened it."
         case .connectionClosed: "The broker closed the connection before the session was open."
         case .waitedTooLong(let node): "Node `\(node)` did not answer the opening in time."
         case .noRecording(let id): "Session \(id) has no recording."
@@ -155,6 +159,7 @@ package enum ClientError: Explainable, Equatable {
         case .nothingLive: "`stint grants` lists yours."
         case .needsConfirmation: "Look at what is shown above, and add --yes if it may be."
         case .noPassphrase: "It is typed at a terminal: stint key passphrase"
+        case .carries: "End it with `stint end`, and run the command again."
         case .notConfirmed, .nodeGaveUp, .connectionClosed: nil
         case .noCoveringGrant(_, let hint): hint
         case .requestEnded(let id, _), .grantNotUsable(let id, _): "`stint show \(id)` tells what happened."

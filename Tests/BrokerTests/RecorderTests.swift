@@ -54,6 +54,23 @@ import Testing
         return all.flatMap { $0 }
     }
 
+    @Test func `input that is only counted goes on where its sender says, once, after a broker that died with the count`() throws {
+        let text = Array("0123456789".utf8)
+        func input(_ recorder: Recorder, at offset: UInt64) throws { try text.withUnsafeBytes { try recorder.input($0, at: offset) } }
+        let recorder = try begin(terminal: false, limit: 10)
+        for offset in [0, 10, 20] as [UInt64] { try input(recorder, at: offset) }
+        // Killed here: of the 20 bytes beyond the limit the file has nothing.
+        let next = try goOn(terminal: false, limit: 10)
+        try input(next, at: 30)
+        #expect(throws: BrokerError.self) { try input(next, at: 50) }
+        try input(next, at: 40)
+        let last = try goOn(terminal: false, limit: 10)
+        for absurd in [UInt64.max, UInt64(Int64.max), 1 << 62] { #expect(throws: BrokerError.self) { try input(last, at: absurd) } }
+        // What is recorded has no gap, whatever comes after it.
+        let whole = try goOn(terminal: false, limit: 1_000)
+        #expect(throws: BrokerError.self) { try input(whole, at: 50) }
+    }
+
     @Test(arguments: [true, false])
     func `what comes again is passed over, and a gap is refused`(terminal: Bool) throws {
         let recorder = try begin(terminal: terminal)

@@ -137,6 +137,35 @@ struct ForwardTests {
         #expect(try await here.receipted(id).receipt?.left == 0)
     }
 
+    @Test func `a broker that is killed meanwhile costs a download time and no byte, and nobody else takes the session up`() async throws {
+        let here = try Installation.here
+        let (server, content) = try await webServer()
+        defer { server.signal(SIGTERM) }
+        let id = try await grant("forward:127.0.0.1:\(Ports.web)")
+        let (program, port, log) = try await forward(to: "127.0.0.1:\(Ports.web)")
+        let session = try #require(try await here.sessions(of: id).first).id
+        let attached = try await here.stint(as: "oncall", "attach", session)
+        #expect(attached.status == 5 && attached.errors.contains("session.carries"), "\(attached)")
+        // More than all that waits anywhere between.
+        var large = content
+        for _ in 0..<7 { large += content }
+        try large.write(to: URL(fileURLWithPath: here.directory + "/web/large"))
+        let copy = here.directory + "/slow-\(port)"
+        let download = try here.background(
+            "/usr/bin/curl", ["-s", "--fail", "--limit-rate", "10M", "-o", copy, "http://127.0.0.1:\(port)/large"], output: copy + ".log")
+        try await eventually("a part of the file") { (try? Data(contentsOf: URL(fileURLWithPath: copy)).count > 500_000) ?? false }
+        try await here.killBroker()
+        try await here.startBroker()
+        #expect(try await download.waitForEnd(within: .seconds(60)).status == 0)
+        let isWhole = try Data(contentsOf: URL(fileURLWithPath: copy)) == large
+        #expect(isWhole)
+        try await eventually("the forward's word") { try String(contentsOfFile: log, encoding: .utf8).contains("connected again") }
+        program.signal(SIGTERM)
+        _ = try await program.waitForEnd()
+        let recording = try await here.stint(as: "lead", "replay", try await here.receipted(id).id, "--raw").checked()
+        #expect(recording.text.contains("connection 1 to") && recording.output.count < 100_000)
+    }
+
     @Test func `revoking ends what is forwarded at once, on both sides`() async throws {
         let here = try Installation.here
         let (server, _) = try await webServer()

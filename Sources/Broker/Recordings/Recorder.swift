@@ -48,12 +48,17 @@ final class Recorder {
         var recorded = 0
         var total = 0
         var beyond: UnrecordedBytes?
+        /// What is only counted was counted by a broker that died with the count: the next bytes say where they are.
+        var mayJump = false
     }
 
     private static let streamNames = ["output", "error output", "input"]
 
     /// Bytes of each stream of a command without a terminal that are recorded (DESIGN 7).
     static let streamLimit = 64 * 1024 * 1024
+
+    /// No stream is so long: a count that starts here never overflows.
+    private static let furthest: UInt64 = 1 << 62
 
     /// Bytes of the file after which a chunk ends in any case: so much is read again when a recording goes on.
     private static let chunk: Int64 = 1024 * 1024
@@ -109,7 +114,9 @@ final class Recorder {
         errorWriter = AsciicastWriter(continuingAt: end.time)
         streams = [Stream(), Stream(), Stream()]
         streams = [(Source.output, end.output), (.errorOutput, end.errorOutput), (.input, end.input)].map { source, total in
-            Stream(recorded: min(Int(clamping: total), limit(of: source)), total: Int(clamping: total))
+            let (total, limit) = (Int(clamping: total), limit(of: source))
+            // Outputs come again from where the file ends; the input does not.
+            return Stream(recorded: min(total, limit), total: total, mayJump: source == .input && total >= limit)
         }
         try store(writer.marker("the connection to the node was lost until here", at: elapsed) + position())
     }
@@ -180,6 +187,8 @@ final class Recorder {
     /// Counts `bytes` and returns what of them is new and to be recorded.
     private func recordable(_ bytes: UnsafeRawBufferPointer, at offset: UInt64, of source: Source) throws -> UnsafeRawBufferPointer {
         let index = source.rawValue
+        if streams[index].mayJump, offset < Self.furthest { streams[index].total = max(streams[index].total, Int(offset)) }
+        streams[index].mayJump = false
         let total = UInt64(streams[index].total)
         guard offset <= total else {
             throw BrokerError.recorderFailed("\(offset - total) bytes are missing before byte \(offset)")

@@ -69,6 +69,10 @@ package struct SessionTicket: Sendable {
         guard source.isSigned(by: user.key.signing.publicKey), source.value.person == user.identity.person else {
             throw ClientError.notFound(id.description)
         }
+        switch source.value.capability {
+        case .shell, .exec, .document: break
+        case .forward, .ssh, .copy: throw ClientError.carries(id.description)
+        }
         guard let node = user.directory.nodes[source.value.node], node.isEnabled else {
             throw EvidenceError.subjectUnknown(kind: "node", source.value.node.text)
         }

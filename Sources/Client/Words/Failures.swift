@@ -43,7 +43,7 @@ package enum Failures {
             "proposal.expired", "proposal.over", "proposal.stale", "request.already-resolved", "request.deadline-passed",
             "review.already-judged", "roster.forked", "roster.not-later", "roster.published-already", "roster.replayed",
             "roll.founded-already", "roll.key-taken", "roll.last-administrator", "roll.name-taken", "session.not-open",
-            "session.over", "session.not-live", "recording.not-finished", "state.", "token.expired", "vote.already-voted",
+            "session.over", "session.not-live", "session.carries", "recording.not-finished", "state.", "token.expired", "vote.already-voted",
         ]),
         // Not there, or not for you to see.
         (4, [
