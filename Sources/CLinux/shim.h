@@ -66,6 +66,9 @@ static inline int stint_open(const char *path, int flags, mode_t mode) { return 
 /// The lowest free descriptor number from `minimum` on, for the same open file; close-on-exec.
 static inline int stint_duplicate(int descriptor, int minimum) { return fcntl(descriptor, F_DUPFD_CLOEXEC, minimum); }
 
+/// dup3(2), close-on-exec.
+static inline int stint_duplicate_to(int descriptor, int number) { return dup3(descriptor, number, O_CLOEXEC); }
+
 /// The bytes that a pipe holds, rounded up by the kernel (fcntl(2), F_SETPIPE_SZ).
 static inline int stint_set_pipe_size(int descriptor, int size) { return fcntl(descriptor, F_SETPIPE_SZ, size); }
 static inline int stint_get_flags(int descriptor) { return fcntl(descriptor, F_GETFL); }
@@ -274,6 +277,93 @@ static inline int stint_local_connect(int descriptor, const char *path) {
     return connect(descriptor, (struct sockaddr *)&address, sizeof address);
 }
 static inline int stint_local_accept(int descriptor) { return accept4(descriptor, NULL, NULL, SOCK_CLOEXEC); }
+
+/// Two ends of a connection that keeps messages apart (unix(7), SOCK_SEQPACKET).
+static inline int stint_message_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends); }
+
+static const int stint_most_descriptors = 4;
+
+/// sendmsg(2) with at most `stint_most_descriptors` descriptors, which the other side gets too. Never waits.
+static inline ssize_t stint_send_message(int socket, const void *bytes, size_t length, const int *descriptors, int count) {
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
+    union {
+        char bytes[CMSG_SPACE(4 * sizeof(int))];
+        struct cmsghdr aligned;
+    } room;
+    memset(&room, 0, sizeof room);
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (count > 0) {
+        message.msg_control = room.bytes;
+        message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
+        memcpy(CMSG_DATA(header), descriptors, (size_t)count * sizeof(int));
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/// recvmsg(2). The whole length of the message is returned, also when it is longer than `length`. Never waits.
+///
+/// `descriptors` has room for `stint_most_descriptors`, or is NULL: then what comes along is not taken, and `*count` is -1
+/// where something did.
+static inline ssize_t stint_receive_message(int socket, void *bytes, size_t length, int *descriptors, int *count) {
+    struct iovec part = {.iov_base = bytes, .iov_len = length};
+    union {
+        char bytes[CMSG_SPACE(4 * sizeof(int))];
+        struct cmsghdr aligned;
+    } room;
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (descriptors) {
+        message.msg_control = room.bytes;
+        message.msg_controllen = sizeof room.bytes;
+    }
+    ssize_t result = recvmsg(socket, &message, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+    *count = 0;
+    if (result < 0) return result;
+    if (message.msg_flags & MSG_CTRUNC) *count = -1;
+    if (!descriptors) return result;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS || *count < 0) continue;
+        *count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(descriptors, CMSG_DATA(header), (size_t)*count * sizeof(int));
+    }
+    return result;
+}
+
+/// The length of the next message, without taking it. Never waits.
+static inline ssize_t stint_next_message_length(int socket) {
+    return recv(socket, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+}
+
+// Privileges
+
+/// Takes a capability out of those that this process and what it starts may ever have (capabilities(7)). 0 when it was not
+/// in there, or is not any more.
+static inline int stint_drop_bounding(int capability) {
+    return prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1 ? prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) : 0;
+}
+
+/// No ambient capabilities. Kernels before 4.3 have none.
+static inline int stint_clear_ambient(void) { return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); }
+
+// A copy of this process
+
+/// fork(2) without a signal at the child's end: wait(2) sees the child with `__WALL` only, which so stays apart from all
+/// others. In the parent `*handle` becomes a descriptor of the child (Linux 5.2). For a process of one thread.
+static inline pid_t stint_fork_apart(int *handle) { return (pid_t)syscall(SYS_clone, CLONE_PIDFD, NULL, handle, NULL, NULL); }
+
+/// pidfd_getfd(2), Linux 5.6, by number: a copy of another process's descriptor, for who may look into that process. Tests
+/// speak in a process's place by it.
+static inline int stint_take_descriptor(int handle, int number) {
+#ifdef SYS_pidfd_getfd
+    return (int)syscall(SYS_pidfd_getfd, handle, number, 0);
+#else
+    return (int)syscall(438, handle, number, 0);
+#endif
+}
+
 // Login records
 
 #include <lastlog.h>

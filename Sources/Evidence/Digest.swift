@@ -13,6 +13,12 @@ package struct Digest: Sendable, Hashable, CustomStringConvertible {
 
     fileprivate init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
+    /// - Returns: `nil` for anything but 32 bytes.
+    package init?(bytes: [UInt8]) {
+        guard bytes.count == Self.length else { return nil }
+        self.init(unchecked: bytes)
+    }
+
     package init?(hex: String) {
         guard let bytes = Hex.decode(hex), bytes.count == Self.length else { return nil }
         self.init(unchecked: bytes)

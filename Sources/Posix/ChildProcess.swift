@@ -40,6 +40,23 @@ package struct ChildProcess: ~Copyable, Sendable {
         }
     }
 
+    /// Makes a copy of this process (fork(2)): everything after the call happens twice. The copy stays apart: neither its end
+    /// nor its being there is seen by who waits for children, but through this value.
+    ///
+    /// Only for a process that has one thread.
+    ///
+    /// - Returns: the copy; in the copy itself `nil`.
+    package static func copy() throws(SystemError) -> ChildProcess? {
+        var handle: Int32 = -1
+        let pid = try check("clone") { stint_fork_apart(&handle) }
+        return pid == 0 ? nil : ChildProcess(copy: pid, OwnedDescriptor(owning: handle))
+    }
+
+    private init(copy pid: Int32, _ pidfd: consuming OwnedDescriptor) {
+        self.pid = pid
+        self.pidfd = pidfd
+    }
+
     /// Blocks until the process has ended. Call it once.
     package func wait() throws(SystemError) -> ExitStatus {
         while true {
@@ -60,7 +77,7 @@ package struct ChildProcess: ~Copyable, Sendable {
 
     private func collect(_ options: Int32) throws(SystemError) -> ExitStatus? {
         var end = stint_child_end()
-        try check("waitid") { stint_wait(stint_wait_for_pidfd, pidfd.number, WEXITED | options, &end) }
+        try check("waitid") { stint_wait(stint_wait_for_pidfd, pidfd.number, WEXITED | stint_wait_all_kinds | options, &end) }
         guard end.process != 0 else { return nil }
         return end.code == Int32(CLD_EXITED) ? .exited(end.status) : .signalled(end.status)
     }

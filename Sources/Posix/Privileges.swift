@@ -25,6 +25,17 @@ package enum Privileges {
         try verify(user)
     }
 
+    /// Takes every capability out of those that this process and what it starts could ever gain (capabilities(7)). Without
+    /// the right to do so, which root has, they stay; a process without new privileges gains none either way.
+    package static func emptyBoundingSet() throws(SystemError) {
+        // Fails where the kernel knows no such capabilities (before 4.3); then there are none.
+        _ = stint_clear_ambient()
+        for capability in 0..<Int32(64) where stint_drop_bounding(capability) != 0 {
+            guard errno == EPERM else { throw SystemError(call: "prctl", errno: errno) }
+            return
+        }
+    }
+
     /// Gives up every capability (capabilities(7)), as a user other than root has none anyway unless somebody gave it some.
     package static func dropCapabilities() throws(SystemError) {
         try check("capset") { stint_drop_capabilities() }

@@ -23,6 +23,22 @@ package enum ProcessControl {
         }
     }
 
+    /// Takes note of the end of all children that have ended, but for copies (``ChildProcess/copy()``).
+    package static func collectEnded() -> [(pid: Int32, status: ExitStatus)] {
+        var ended: [(Int32, ExitStatus)] = []
+        while true {
+            var end = stint_child_end()
+            guard stint_wait(stint_wait_for_any, 0, WEXITED | WNOHANG, &end) == 0, end.process > 0 else { return ended }
+            ended.append((end.process, end.code == Int32(CLD_EXITED) ? .exited(end.status) : .signalled(end.status)))
+        }
+    }
+
+    /// Whether this process has no child of any kind, living or to be collected.
+    package static var hasNoChildren: Bool {
+        var end = stint_child_end()
+        return stint_wait(stint_wait_for_any, 0, WEXITED | WNOHANG | WNOWAIT | stint_wait_all_kinds, &end) != 0 && errno == ECHILD
+    }
+
     /// The signal that we get when the thread that started us ends. Look at the parent after the call: it may have
     /// gone before.
     package static func setParentDeathSignal(_ signal: Signal) throws(SystemError) {

@@ -27,6 +27,8 @@ struct ProcessHunt {
     /// A child of ours that somebody else waits for.
     private let collectedElsewhere: Int32?
     private let deadline: ContinuousClock.Instant
+    /// Whether children of ours that are copies, and spared, are to be passed over.
+    private let hasCopies: Bool
     /// The supervisor, we, all above, and those of other sessions: never touched, whatever their environment says.
     private let spared: Set<Int32>
     private var stopped: Set<ProcessRecord> = []
@@ -35,13 +37,14 @@ struct ProcessHunt {
     private var forbidden: Set<ProcessRecord> = []
 
     init(
-        of supervisor: Int32, session: String, collectedElsewhere: Int32?, sparing others: Set<Int32> = [],
+        of supervisor: Int32, session: String, collectedElsewhere: Int32?, sparing others: Set<Int32> = [], hasCopies: Bool = false,
         until deadline: ContinuousClock.Instant
     ) {
         self.supervisor = supervisor
         self.session = session
         self.collectedElsewhere = collectedElsewhere
         self.deadline = deadline
+        self.hasCopies = hasCopies
         let ours = ProcessList.lineage(of: getpid()).union(others)
         spared = supervisor == getpid() ? ours : ours.union(ProcessList.lineage(of: supervisor))
     }
@@ -70,11 +73,14 @@ struct ProcessHunt {
 
     /// Whether nobody descends from us. As the subreaper we become the parent of every orphan below us (prctl(2)), so
     /// without a child, living or dead, there is no descendant; and who has no child gets none but by starting it.
+    ///
+    /// A copy of ours ends without a signal, and a wait for others does not see it. All others end with SIGCHLD: a program
+    /// that was executed, an orphan on its way to us, and what a child of ours puts beside itself (clone(2), CLONE_PARENT).
     private func hasNoDescendant() -> Bool {
         guard supervisor == getpid() else { return false }
         while true {
             var end = stint_child_end()
-            let kinds = WEXITED | WNOHANG | stint_wait_all_kinds
+            let kinds = WEXITED | WNOHANG | (hasCopies ? 0 : stint_wait_all_kinds)
             if stint_wait(stint_wait_for_any, 0, kinds | WNOWAIT, &end) != 0 { return errno == ECHILD }
             // It lives; or it has ended, and the one who waits for it will hide what stands behind it.
             guard end.process != 0, end.process != collectedElsewhere else { return false }

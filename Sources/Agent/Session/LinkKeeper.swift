@@ -6,22 +6,25 @@ import Protocol
 import Transport
 
 /// Keeps a session's way to the broker: notices when it is lost, and dials another one, without ever making the
-/// supervisor wait: deadlines hold meanwhile (P2).
+/// reader wait: deadlines hold meanwhile (P2).
 final class LinkKeeper {
     private let id: SessionID
-    private let identity: NodeIdentity
-    private let key: NodeKey
+    /// Dials with the key that was made last.
+    private(set) var dialer: SessionDialer
+    private var keyAt: ContinuousClock.Instant?
     private(set) var link: SessionLink?
     private var call: BackgroundCall<WebSocketStream>?
     private var dialAt: ContinuousClock.Instant?
     private var heardAt: ContinuousClock.Instant = .now
     private var backoff = Backoff(first: .milliseconds(100), longest: .seconds(2))
 
-    init(_ id: SessionID, identity: NodeIdentity, key: NodeKey) {
+    init(_ id: SessionID, _ dialer: SessionDialer) {
         self.id = id
-        self.identity = identity
-        self.key = key
+        self.dialer = dialer
     }
+
+    /// How often another key is asked for while nobody answers.
+    private static let keyAge: Duration = .seconds(60)
 
     /// Takes the session's first link.
     func begin(with link: SessionLink) {
@@ -58,6 +61,15 @@ final class LinkKeeper {
         dialAt = nil
     }
 
+    /// Whether a connection is to be dialled, and no key was asked for lately. Asked once, it counts as asked for.
+    func needsKey(at now: ContinuousClock.Instant) -> Bool {
+        guard link == nil, dialAt != nil, keyAt.map({ now >= $0 + Self.keyAge }) ?? true else { return false }
+        keyAt = now
+        return true
+    }
+
+    func take(_ dialer: SessionDialer) { self.dialer = dialer }
+
     /// Dials when it is time.
     ///
     /// - Returns: a new link, which has told the broker whose it is and has no client yet.
@@ -77,8 +89,8 @@ final class LinkKeeper {
         guard link == nil, call == nil, let dialAt, now >= dialAt else { return nil }
         self.dialAt = nil
         do {
-            call = try BackgroundCall("redial") { [id, identity, key] in
-                try SessionLink.dial(id, identity: identity, key: key)
+            call = try BackgroundCall("redial") { [id, dialer] in
+                try dialer.dial(id)
             }
         } catch {
             // No thread now; there may be one later.

@@ -50,6 +50,10 @@ extension SessionTerms {
         if !isRoot, user?.uid == geteuid() {
             remarks.append("The session ran as the agent's own user: it could reach the agent, its supervisor and the node's key.")
         }
+        // It is another account than the sessions' where the packages' is there. Nobody looks into it even so.
+        if let reader = try? UnprivilegedAccount.find().user, reader.uid == user?.uid {
+            remarks.append("The session ran as the account that reads the network for sessions: it could end one.")
+        }
         // Without root there is no control group that a session could not leave, and a set-user-id program is out of
         // our reach.
         if isRoot { remarks.append("A root session may have left the control group or hidden a process.") }

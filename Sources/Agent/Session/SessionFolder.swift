@@ -40,9 +40,16 @@ package struct SessionFolder: Sendable {
     }
 
     package func terms() throws -> SessionTerms {
-        let limits = JSONLimits(bytes: 2 * SignedText.maximumLength)
-        let bytes = try DurableFile.read(leasePath, maximumBytes: limits.bytes)
-        return try SessionTerms(try JSONValue(parsing: bytes, limits: limits))
+        try Self.terms(in: try DurableFile.read(leasePath, maximumBytes: Self.maximumTerms))
+    }
+
+    /// To read them from, for a process that may not come here.
+    func openTerms() throws(SystemError) -> OwnedDescriptor { try DurableFile.openToRead(leasePath) }
+
+    static let maximumTerms = 2 * SignedText.maximumLength
+
+    static func terms(in bytes: [UInt8]) throws -> SessionTerms {
+        try SessionTerms(try JSONValue(parsing: bytes, limits: JSONLimits(bytes: maximumTerms)))
     }
 
     /// The lease that took the place of the first; `nil` while none did.

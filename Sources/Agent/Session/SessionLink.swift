@@ -8,7 +8,7 @@ import Posix
 import Protocol
 import Transport
 
-/// A supervisor's connection to the broker, and through it to the client. When it breaks the session is detached: the
+/// A session's connection to the broker, and through it to the client. When it breaks the session is detached: the
 /// supervisor lets go of the link, goes on until its deadlines or its lease, and dials another one meanwhile.
 ///
 /// A link has keys while a client is attached: from the opening on, or from an attachment on, until the client is lost.
@@ -38,33 +38,8 @@ final class SessionLink {
     private let header = UnsafeMutableRawBufferPointer.allocate(byteCount: Frame.dataHeaderLength, alignment: 8)
     private let tag = UnsafeMutableRawBufferPointer.allocate(byteCount: Frame.tagLength, alignment: 8)
 
-    private static let timeout: Duration = .seconds(10)
-
-    /// Takes a connection that was dialled with ``dial(_:identity:key:)``. It has no keys yet.
+    /// Takes a connection that was dialled with ``SessionDialer``. It has no keys yet.
     init(_ stream: WebSocketStream) { self.stream = stream }
-
-    /// Dials the broker, agrees on keys with the client and accepts the opening.
-    convenience init(_ terms: SessionTerms, identity: NodeIdentity, key: NodeKey) throws {
-        self.init(try Self.dial(terms.id, identity: identity, key: key))
-        let ephemeral = try EphemeralKey()
-        keys = try Keys(
-            try ephemeral.agree(
-                with: terms.opening.value.ephemeral, opening: terms.opening.digest, accepted: ephemeral.publicBytes))
-        let acceptance = AcceptanceStatement(
-            root: identity.root, opening: terms.opening.digest, node: identity.name, ephemeral: ephemeral.publicBytes,
-            leaseVersion: terms.leaseVersion, notAfter: terms.notAfter, at: .now)
-        try send(.accepted(try acceptance.signed(with: key.signing).source))
-    }
-
-    /// Opens a connection for the session. Waits for the network.
-    static func dial(_ id: SessionID, identity: NodeIdentity, key: NodeKey) throws -> WebSocketStream {
-        let client = try identity.client(with: key, timeout: timeout)
-        do throws(TransportError) {
-            return try client.upgrade(path: Route.attach, query: [("session", id.description)])
-        } catch {
-            throw BrokerAnswer.error(error)
-        }
-    }
 
     deinit {
         header.deallocate()

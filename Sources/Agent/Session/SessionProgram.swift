@@ -9,18 +9,14 @@ import Glibc
 import Posix
 import Protocol
 
-/// The shell or command of a session, with its terminal or its three pipes.
+/// The shell or command of a session, as the keeper has it: its process, and for a moment its terminal or its three pipes.
 final class SessionProgram {
     let pid: Int32
-    let input: ProgramInput
-    let outputs: [ProgramOutput]
     /// Where the second stage says why it failed.
     private(set) var report: Int32
-    /// Where input goes; -1 when the program's standard input was closed.
-    private(set) var inputDescriptor: Int32
-    private let isTerminal: Bool
     private let child: ChildProcess
-    private var owned: [Int32]
+    /// The terminal, or the other ends of standard input, output and error; until they are handed over.
+    private var streams: [Int32]
     private var gate: OwnedDescriptor?
     private(set) var hasBegun = false
 
@@ -52,11 +48,7 @@ final class SessionProgram {
             if terms.settings.keepsLoginRecord {
                 LoginRecords.begin(user, line: made.line, process: child.pid, host: terms.loginHost)
             }
-            let master = try made.master.duplicate().release()
-            owned = [master, report.ours]
-            (isTerminal, inputDescriptor) = (true, master)
-            input = ProgramInput(window: Limits.terminalInputCredit)
-            outputs = [ProgramOutput(.output, .output, from: master, window: Limits.terminalCredit)]
+            streams = [try made.master.duplicate().release()]
         } else {
             let (standardInput, output, errors) = (
                 try Ends(readByUs: false, owner: user), try Ends(readByUs: true, owner: user), try Ends(readByUs: true, owner: user)
@@ -67,13 +59,7 @@ final class SessionProgram {
             if terms.program != nil { request.descriptors[0] = .null }
             child = try Self.start(request, for: user, terms)
             for ends in [standardInput, output, errors] { ends.closeTheirs() }
-            owned = [standardInput, output, errors, report].map(\.ours)
-            (isTerminal, inputDescriptor) = (false, standardInput.ours)
-            input = ProgramInput(window: Limits.streamCredit)
-            outputs = [
-                ProgramOutput(.output, .output, from: output.ours, window: Limits.streamCredit),
-                ProgramOutput(.errorOutput, .errorOutput, from: errors.ours, window: Limits.streamCredit),
-            ]
+            streams = [standardInput, output, errors].map(\.ours)
         }
         self.report = report.ours
         self.gate = try gate.writer.duplicate()
@@ -97,7 +83,22 @@ final class SessionProgram {
         return try request.start()
     }
 
-    deinit { for number in owned { _ = close(number) } }
+    deinit {
+        closeStreams()
+        if report >= 0 { _ = close(report) }
+    }
+
+    /// Gives the terminal or the pipes to who works with them. None stays here: the program sees the end of its input when
+    /// that one closes it.
+    func handOver(_ take: ([Int32]) throws(SystemError) -> Void) throws(SystemError) {
+        try take(streams)
+        closeStreams()
+    }
+
+    private func closeStreams() {
+        for number in streams { _ = close(number) }
+        streams = []
+    }
 
     /// Lets the program begin.
     func begin() {
@@ -114,33 +115,12 @@ final class SessionProgram {
         _ = try? Poll.wait(&entries, timeout: Self.retreat)
     }
 
-    func output(_ stream: Frame.Stream) -> ProgramOutput? { outputs.first { $0.stream == stream } }
-
-    /// Whether everything that the program and its children wrote was read.
-    var isRead: Bool { outputs.allSatisfy { !$0.isOpen } }
-
-    /// Bytes of all outputs.
-    var outputBytes: Int64 { Int64(clamping: outputs.reduce(0) { $0 + $1.end }) }
-
-    func resize(columns: UInt16, rows: UInt16) {
-        guard isTerminal, columns > 0, rows > 0 else { return }
-        // It fails only when the terminal is gone, which its reader is about to see.
-        _ = stint_set_window_size(inputDescriptor, columns, rows)
-    }
-
-    /// Closes the program's standard input once all of it was written. A terminal has no such end: people type one.
-    func closeInputIfEnded() {
-        guard !isTerminal, input.hasEnded, input.isEmpty, inputDescriptor >= 0 else { return }
-        owned.removeAll { $0 == inputDescriptor }
-        _ = close(inputDescriptor)
-        inputDescriptor = -1
-    }
-
     /// What the second stage reported: why there is no program. `nil` when it has become the program, or still may.
     func takeReport() -> String? {
         guard report >= 0 else { return nil }
         do throws(SystemError) {
             let bytes = try Transfer.read(report, maximum: 1024)
+            _ = close(report)
             report = -1
             return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
         } catch {

@@ -12,7 +12,7 @@ package enum SupervisorProcess {
     package static let command = "supervise"
     static let programName = "stint-agent"
     /// The place of the session's id among the words of the command line.
-    private static let sessionArgument = 3
+    static let sessionArgument = 3
 
     /// Waits for a session and runs it to its end. Returns the exit status.
     package static func run(_ arguments: [String]) -> Int32 {
@@ -21,42 +21,52 @@ package enum SupervisorProcess {
             try prepare()
             let home = AgentHome(arguments[0])
             let identity = try home.identity()
+            try warmUp(identity)
+            // Before the node's key is read: no page of the reader has it.
+            let reader = try ReaderProcess(of: identity, as: try UnprivilegedAccount.find())
             let key = try NodeKey.load(home.keyPath)
-            // What is set up by its first use is set up before anybody waits for it.
-            _ = try identity.client(with: key, timeout: .zero)
-            _ = try User.current()
+            let keyMadeAt = ContinuousClock.now
+            try reader.tell(.key(try key.connectionKey(at: .now)))
             let executable = try Environment.executablePath()
-            guard let id = try waitForSession() else { return 0 }
-            return try run(home.folder(of: id), in: home, identity, key, executable)
+            guard let id = try waitForSession(with: reader) else { return 0 }
+            let folder = home.folder(of: id)
+            let lock: FileLock
+            do throws(SystemError) {
+                lock = try folder.lock()
+            } catch {
+                // An agent that found the folder without us has ended the session already.
+                if error.isInUse { return 0 }
+                throw error
+            }
+            guard try folder.receipt() == nil else { return 0 }
+            let keeper = try SessionKeeper(
+                folder.terms(), folder: folder, identity: identity, key: key, grants: GrantMemory(home.grantsPath), reader: reader,
+                executable: executable)
+            keeper.run(keyMadeAt: keyMadeAt)
+            _ = consume lock
+            return 0
         } catch {
             Log.error("\(arguments.last ?? "?"): \(AgentError(error).message)")
             return 1
         }
     }
 
-    private static func run(
-        _ folder: SessionFolder, in home: AgentHome, _ identity: NodeIdentity, _ key: NodeKey, _ executable: String
-    ) throws -> Int32 {
-        let lock: FileLock
-        do throws(SystemError) {
-            lock = try folder.lock()
-        } catch {
-            // An agent that found the folder without us has ended the session already.
-            if error.isInUse { return 0 }
-            throw error
-        }
-        guard try folder.receipt() == nil else { return 0 }
-        let supervisor = try Supervisor(
-            folder.terms(), folder: folder, identity: identity, key: key, grants: GrantMemory(home.grantsPath),
-            executable: executable)
-        supervisor.run()
-        _ = consume lock
-        return 0
+    /// What is set up by its first use is set up before anybody waits for it, and before this process becomes two, which
+    /// then share its memory. With a key that is nobody's.
+    private static func warmUp(_ identity: NodeIdentity) throws {
+        let nobody = try NodeKey(seed: try SecretBytes(random: SigningKey.seedLength))
+        _ = try SessionDialer(identity, with: try nobody.connectionKey(at: .now))
+        _ = try EphemeralKey()
+        _ = try User.current()
     }
 
-    /// The session that the agent assigns on standard input; `nil` when the agent ends before.
-    private static func waitForSession() throws -> SessionID? {
+    /// The session that the agent assigns on standard input; `nil` when the agent ends before, or the reader does: then the
+    /// agent starts another supervisor.
+    private static func waitForSession(with reader: ReaderProcess) throws -> SessionID? {
         ProcessControl.setName("stint-spare")
+        var entries = [PollEntry(STDIN_FILENO, .input), PollEntry(reader.handle, .input)]
+        _ = try Poll.wait(&entries, timeout: nil)
+        guard !entries[1].isReadable else { return nil }
         let line = try Transfer.read(STDIN_FILENO, maximum: 64)
         guard !line.isEmpty else { return nil }
         let id = try SessionID(String(decoding: line.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
@@ -72,7 +82,7 @@ package enum SupervisorProcess {
         try? ProcessControl.setNiceness(-15)
         umask(0o077)
         Signals.ignoreBrokenPipe()
-        try Signals.block(Supervisor.signals)
+        try Signals.block(SessionKeeper.signals)
         try ProcessControl.becomeSubreaper()
         try ProcessControl.forbidInspection()
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SECURITY: takes what client, broker, agent and kernel say. What is out of order or not for a supervisor ends the session
+// SECURITY: takes what client and broker say. What is out of order or not for a supervisor ends the session
 // or is ignored; nothing here trusts that the broker passed on what the client sent (P1).
 
 import Access
@@ -7,13 +7,13 @@ import Evidence
 import Posix
 import Protocol
 
-/// What comes to a session: frames of the client, messages of the broker and the agent, signals.
-extension Supervisor {
+/// What comes to a session: frames of the client, messages of the broker and of the keeper.
+extension SessionReader {
     func receive(from link: SessionLink, at now: ContinuousClock.Instant) {
         do {
             try link.receive { incoming in
                 deadlines.heardBroker(at: now)
-                keeper.heard(at: now)
+                links.heard(at: now)
                 switch incoming {
                 case .frame(let frame): take(frame, at: now)
                 case .control(let message): take(message, at: now)
@@ -64,58 +64,36 @@ extension Supervisor {
         case .recorded(let id, let offsets) where id == terms.id: recorded(offsets, at: now)
         case .clientLost(let id) where id == terms.id: clientLost(at: now)
         case .attach(let statement): attach(statement)
-        case .leaseMoved(let id) where id == terms.id: takeLease()
         case .hello, .refused, .lease, .leaseRefused, .leaseMoved, .receipt, .ledgerSeen, .ledgerHead, .roll, .open, .accepted,
             .opening, .end, .grantsOver, .receiptStored, .rejoin, .facts, .distrusts, .recorded, .watched, .clientLost, .attached:
             Log.warning("\(terms.id): a message that is not for a supervisor was ignored")
         }
     }
 
-    /// Takes the lease that the agent has verified and put into the folder. Whoever says that there is one, only that
-    /// counts; what ends by the old deadline before it is read has ended.
-    func takeLease() {
-        guard case .running = phase else { return }
-        do {
-            guard let move = try folder.leaseMove(), move.version > lease.version, move.bootID == terms.bootID else { return }
-            lease = (move.version, move.notAfter)
-            deadlines.move(grantEnd: BootClock.instant(nanoseconds: move.deadline), at: .now)
-            Log.info("\(terms.id): the lease moved to \(move.notAfter), version \(move.version)")
-            tellLease()
-            let left = ContinuousClock.now.duration(to: deadlines.end)
-            send(.notice(SessionDeadlines.extensionText(grant: terms.grant, left: left, deadlines.endReason, at: .now)))
-        } catch {
-            Log.warning("\(terms.id): \(AgentError(error).message)")
+    /// What the keeper says.
+    func hearKeeper(at now: ContinuousClock.Instant) throws {
+        while let (message, _) = try keeper.next() {
+            switch message {
+            case .key(let key): links.take(try SessionDialer(identity, with: key))
+            case .lease(let version, let notAfter, let deadline): leaseMoved((version, notAfter), deadline)
+            case .drain: programEnded(at: now)
+            case .count(let rest): allKilled(rest: rest, at: now)
+            case .receipt(let receipt, let ending): ended(receipt, ending, at: now)
+            case .session, .accepted, .attached: throw KeeperMessage.Malformed()
+            }
         }
+    }
+
+    private func leaseMoved(_ moved: (version: Int64, notAfter: Timestamp), _ deadline: Int64) {
+        lease = moved
+        deadlines.move(grantEnd: BootClock.instant(nanoseconds: deadline), at: .now)
+        tellLease()
+        let left = ContinuousClock.now.duration(to: deadlines.end)
+        send(.notice(SessionDeadlines.extensionText(grant: terms.grant, left: left, deadlines.endReason, at: .now)))
     }
 
     func tellLease() {
         guard lease.version > 1, let end = UInt64(exactly: lease.notAfter.milliseconds) else { return }
         send(.lease(version: UInt64(clamping: lease.version), notAfter: end))
-    }
-
-    /// Lines from the agent.
-    func readControl() {
-        // Nothing, or the folder is gone; the other ways to end are still there.
-        controlText += (try? control.read(maximum: 4096)) ?? []
-        while let end = controlText.firstIndex(of: UInt8(ascii: "\n")) {
-            let line = String(decoding: controlText[..<end], as: UTF8.self)
-            controlText.removeSubrange(...end)
-            do {
-                take(try ControlMessage(line), at: .now)
-            } catch {
-                Log.warning("\(terms.id): \(error.message)")
-            }
-        }
-        if controlText.count > 16 * 1024 { controlText = [] }
-    }
-
-    func takeSignals() throws {
-        while let signal = try signals.next() {
-            switch signal {
-            case .child: collect()
-            case .terminate, .interrupt: finish(.failed, "The supervisor was asked to end (signal \(signal.rawValue)).")
-            case .hangUp, .kill, .continue, .stop, .windowChange: break
-            }
-        }
     }
 }

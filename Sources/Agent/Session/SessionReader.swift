@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// SECURITY: owns one session from its first process to its receipt (P2, P3). Whatever goes wrong in here ends the
-// session; there is one way to end, and everything takes it.
+// SECURITY: the half of a supervisor that reads the network, and is nobody. What it gets wrong costs this one session, and
+// never more than its time: the keeper holds that, the node's key and all power over processes (docs/decisions/0053).
 
 import Access
 import Evidence
 import Posix
 import Protocol
+import Transport
 
-/// The life of one session:
+/// The life of one session, as the reader has it:
 ///
-///     running ─ program ended ─▶ draining ─▶ (kill) ─▶ emptying ─▶ closing ─▶ over
-///        └───── any other end ─────────────▶ (kill) ──────────────▶ closing ─▶ over
+///     running ─ program ended ─▶ draining ─▶ drained ─ all killed ─▶ emptying ─▶ counted ─ receipt ─▶ closing ─▶ over
+///        └───── any other end ─▶ asked ───── all killed ─────────────────────────▶ counted ─ receipt ─▶ closing ─▶ over
 ///
 /// `draining`: the program has ended by itself; others may still hold its terminal or pipes. `emptying`: nothing of the
 /// session lives; what it wrote last is still being read. `closing`: the receipt is on disk; it and the last bytes are
 /// being delivered. In every phase the connection may be lost and come back: see `LinkKeeper`.
-final class Supervisor {
+final class SessionReader {
     /// What of the end has arrived.
     struct Delivery {
-        var receipt: Signed<ReceiptStatement>?
+        var receipt: SignedText?
+        /// What the client is told of the end.
+        var ending = ""
         /// Over the present link, and to the present client.
         var hasSentReceipt = false, hasSentEnd = false
         var isReceiptStored = false
@@ -29,12 +32,17 @@ final class Supervisor {
     enum Phase {
         case running
         case draining(until: ContinuousClock.Instant)
+        /// The keeper was told that all is read.
+        case drained
+        /// The keeper was asked to end the session.
+        case asked
         case emptying(until: ContinuousClock.Instant)
+        /// The keeper was told how many bytes there were.
+        case counted
         case closing(until: ContinuousClock.Instant)
         case over
     }
 
-    static let signals: [Signal] = [.terminate, .interrupt, .hangUp, .child]
     /// How long others of the session may go on writing after its program has ended.
     static let drainTime: Duration = .milliseconds(200)
     /// How long the client may take for what was written last, and the broker to store the receipt.
@@ -51,15 +59,10 @@ final class Supervisor {
     private static let banner = "BREAK-GLASS: nobody agreed to this session beforehand. It is recorded, and another person will review it."
 
     let terms: SessionTerms
-    let folder: SessionFolder
+    let keeper: KeeperLine
     let identity: NodeIdentity
-    let key: NodeKey
-    let grants: GrantMemory
-    private let executable: String
-    let control: OwnedDescriptor
-    let signals: SignalDescriptor
     private let timer: DeadlineTimer
-    let keeper: LinkKeeper
+    let links: LinkKeeper
     var deadlines: SessionDeadlines
     /// Whether the broker has said what the recording holds, so that output can go on from there.
     var isJoined = false
@@ -68,28 +71,18 @@ final class Supervisor {
     var delivery = Delivery()
     /// The lease that is held now.
     var lease: (version: Int64, notAfter: Timestamp)
-    var program: SessionProgram?
-    /// What a session of root may have changed; `nil` for others.
-    var watch: SystemWatch?
+    /// The program's terminal or pipes, once the opening was accepted.
+    var program: ProgramStreams?
+    var hasBegun = false
     var phase = Phase.running
-    var end = SessionEnd(reason: .failed)
     private var armed: ContinuousClock.Instant?
     var quietSince: ContinuousClock.Instant
-    var controlText: [UInt8] = []
     private var entries: [PollEntry] = []
 
-    init(
-        _ terms: SessionTerms, folder: SessionFolder, identity: NodeIdentity, key: NodeKey, grants: GrantMemory,
-        executable: String
-    ) throws {
+    private init(_ terms: SessionTerms, _ keeper: KeeperLine, _ identity: NodeIdentity, _ dialer: SessionDialer) throws {
         self.terms = terms
-        self.folder = folder
+        self.keeper = keeper
         self.identity = identity
-        self.key = key
-        self.grants = grants
-        self.executable = executable
-        control = try folder.openControl()
-        signals = try SignalDescriptor(Self.signals)
         timer = try DeadlineTimer()
         let start = ContinuousClock.now
         quietSince = start
@@ -99,30 +92,55 @@ final class Supervisor {
             detachedFor: terms.detachedFor, start: start)
         attachedAt = terms.opening.value.at
         lease = (terms.leaseVersion, terms.notAfter)
-        keeper = LinkKeeper(terms.id, identity: identity, key: key)
+        links = LinkKeeper(terms.id, dialer)
     }
 
-    var link: SessionLink? { keeper.link }
+    /// Waits for a session, and serves it to its end.
+    ///
+    /// - Returns: the process's exit status.
+    static func serve(over line: MessageSocket, _ identity: NodeIdentity) throws -> Int32 {
+        let keeper = KeeperLine(line)
+        let (terms, dialer) = try waitForSession(keeper, identity)
+        try SessionReader(terms, keeper, identity, dialer).run()
+        return 0
+    }
+
+    private static func waitForSession(_ keeper: KeeperLine, _ identity: NodeIdentity) throws -> (SessionTerms, SessionDialer) {
+        var dialer: SessionDialer?
+        while true {
+            let (message, descriptors) = try keeper.wait()
+            switch message {
+            case .key(let key): dialer = try SessionDialer(identity, with: key)
+            case .session(let id):
+                guard let dialer, let file = descriptors.first else { throw KeeperMessage.Malformed() }
+                ProcessControl.setArgument(SupervisorProcess.sessionArgument, id.description)
+                let bytes = try file.readToEnd(maximum: SessionFolder.maximumTerms)
+                return (try SessionFolder.terms(in: bytes), dialer)
+            case .accepted, .attached, .lease, .drain, .count, .receipt: throw KeeperMessage.Malformed()
+            }
+        }
+    }
+
+    var link: SessionLink? { links.link }
 
     /// Lets the program begin, once the broker has said that there is a recording: before that, nothing runs (P6).
     func begin() {
-        guard case .running = phase, let program, !program.hasBegun else { return }
-        if terms.opening.value.runAs.text == "root" { watch = SystemWatch() }
-        program.begin()
+        guard case .running = phase, program != nil, !hasBegun else { return }
+        hasBegun = true
+        keeper.ask(.start)
         if terms.consent == .breakGlass { send(.notice(Self.banner)) }
     }
 
-    /// Runs the session to its end.
-    func run() {
+    /// Runs the session to its end. Where the keeper is gone the session is over, whatever is left to do.
+    private func run() {
         do {
-            // Its process starts while we dial.
-            let program = try SessionProgram(terms, executable: executable)
-            self.program = program
-            keeper.begin(with: try SessionLink(terms, identity: identity, key: key))
+            let link = SessionLink(try links.dialer.dial(terms.id))
+            links.begin(with: link)
+            try accept(over: link)
             deadlines.heardBroker(at: .now)
-            takeLease()  // it may have moved before we listened
+        } catch is KeeperLine.NoAnswer {
+            links.close()  // the receipt is what comes next
         } catch {
-            program?.giveUp()
             finish(.failed, AgentError(error).message)
         }
         while true {
@@ -135,20 +153,32 @@ final class Supervisor {
         }
     }
 
+    /// Agrees on keys with the client: the keeper signs our half.
+    private func accept(over link: SessionLink) throws {
+        let ephemeral = try EphemeralKey()
+        let (acceptance, streams) = try keeper.answer(to: .accept(ephemeral: ephemeral.publicBytes))
+        guard let program = ProgramStreams(streams) else { throw KeeperMessage.Malformed() }
+        self.program = program
+        let keys = try ephemeral.agree(
+            with: terms.opening.value.ephemeral, opening: terms.opening.digest, accepted: ephemeral.publicBytes)
+        link.attach(try SessionLink.Keys(keys))
+        try link.send(.accepted(acceptance))
+    }
+
     /// One wait, and everything that it found.
     private func step() throws {
         try arm()
         listen()
-        let found = try Poll.wait(&entries, timeout: link?.hasBuffered == true ? .zero : nil)
+        let found = try Poll.wait(&entries, timeout: link?.hasBuffered == true || keeper.hasWaiting ? .zero : nil)
         let now = ContinuousClock.now
         if found > 0 {
             if entries[Slot.timer].isReadable, timer.takeExpiry() { armed = nil }
-            if entries[Slot.control].isReadable { readControl() }
-            if entries[Slot.signals].isReadable { try takeSignals() }
         }
+        if keeper.hasWaiting || entries[Slot.keeper].isReadable { try hearKeeper(at: now) }
         if let link, link.hasBuffered || !entries[Slot.link].found.isEmpty { receive(from: link, at: now) }
-        if keeper.isSilent(at: now) { lose("nothing was heard from the broker", at: now) }
-        if keeper.look(at: now) != nil { Log.info("\(terms.id): dialled again") }
+        if links.isSilent(at: now) { lose("nothing was heard from the broker", at: now) }
+        if links.needsKey(at: now) { keeper.ask(.key) }
+        if links.look(at: now) != nil { Log.info("\(terms.id): dialled again") }
         if let program { move(program, at: now) }
         deliver()
         advance(at: now)
@@ -158,7 +188,7 @@ final class Supervisor {
 
     /// The places of the descriptors among the entries.
     private enum Slot {
-        static let link = 0, timer = 1, signals = 2, control = 3, report = 4, input = 5, redial = 6, outputs = 7
+        static let link = 0, timer = 1, keeper = 2, input = 3, redial = 4, outputs = 5
     }
 
     private func listen() {
@@ -166,12 +196,10 @@ final class Supervisor {
         let linkEvents: PollEntry.Events = (link?.backlog ?? 0) > 0 ? [.input, .output] : .input
         entries.append(PollEntry(link?.descriptor ?? -1, linkEvents))
         entries.append(PollEntry(timer.number, .input))
-        entries.append(PollEntry(signals.number, .input))
-        entries.append(PollEntry(control.number, .input))
-        entries.append(PollEntry(isRunning ? program?.report ?? -1 : -1, .input))
+        entries.append(PollEntry(keeper.number, .input))
         let isFull = isRunning && program?.input.isEmpty == false
         entries.append(PollEntry(isFull ? program?.inputDescriptor ?? -1 : -1, .output))
-        entries.append(PollEntry(keeper.number, .input))
+        entries.append(PollEntry(links.number, .input))
         for output in program?.outputs ?? [] {
             // A negative number is not waited for: a hang-up would be reported again and again.
             entries.append(PollEntry(mayRead(output) ? output.descriptor : -1, .input))
@@ -181,14 +209,14 @@ final class Supervisor {
     private var isRunning: Bool {
         switch phase {
         case .running, .draining: true
-        case .emptying, .closing, .over: false
+        case .drained, .asked, .emptying, .counted, .closing, .over: false
         }
     }
 
     func mayRead(_ output: ProgramOutput) -> Bool {
         switch phase {
-        case .running, .draining, .emptying: break
-        case .closing, .over: return false
+        case .running, .draining, .drained, .emptying: break
+        case .asked, .counted, .closing, .over: return false
         }
         // A full window is not read any further, whoever is missing: client, recorder or broker. The program waits.
         return output.isOpen && output.room > 0
@@ -196,14 +224,15 @@ final class Supervisor {
 
     /// Sets the timer when something is due before it would fire. Where it fires too early, it is set again.
     private func arm() throws {
-        let first =
+        let first: ContinuousClock.Instant? =
             switch phase {
             case .running: deadlines.due
             case .draining(let until), .closing(let until): until
             case .emptying(let until): isBlocked ? until : min(until, quietSince + Self.drainTime)
+            case .drained, .asked, .counted: nil  // the keeper does not take long, and its end is seen
             case .over: ContinuousClock.now
             }
-        let due = min(first, keeper.due ?? first)
+        guard let due = [first, links.due].compactMap({ $0 }).min() else { return }
         // Set later only now and then: a key moves what is due by little, a heartbeat by so much that firing in vain would
         // be a wake-up of its own.
         guard armed.map({ due < $0 || due > $0 + Self.timerSlack }) ?? true else { return }
@@ -213,8 +242,7 @@ final class Supervisor {
 
     // MARK: Bytes
 
-    private func move(_ program: SessionProgram, at now: ContinuousClock.Instant) {
-        if entries[Slot.report].isReadable, let failure = program.takeReport() { return finish(.failed, failure) }
+    private func move(_ program: ProgramStreams, at now: ContinuousClock.Instant) {
         if isRunning {
             if !program.input.isEmpty { program.input.drain(into: program.inputDescriptor) }
             program.closeInputIfEnded()
@@ -243,7 +271,7 @@ final class Supervisor {
     /// Sends what there is to send, as far as the broker takes it: output, and behind all output the end.
     func deliver() {
         do {
-            while let link, isJoined || program?.hasBegun != true {
+            while let link, isJoined || !hasBegun {
                 var hasSent = false
                 if let program {
                     for output in program.outputs where output.hasUnsent {

@@ -6,7 +6,7 @@ import Evidence
 import Protocol
 
 /// A session whose client or connection is lost, and comes back.
-extension Supervisor {
+extension SessionReader {
     func recorded(_ offsets: OutputOffsets, at now: ContinuousClock.Instant) {
         begin()
         for output in program?.outputs ?? [] {
@@ -42,10 +42,12 @@ extension Supervisor {
             let ephemeral = try EphemeralKey()
             let keys = try SessionLink.Keys(
                 try ephemeral.agree(with: attach.value.ephemeral, opening: attach.digest, accepted: ephemeral.publicBytes))
-            let answer = AttachedStatement(
-                root: identity.root, opening: terms.opening.digest, attach: attach.digest, node: identity.name,
-                ephemeral: ephemeral.publicBytes, input: program?.input.received ?? 0, from: from, at: .now)
-            try link.send(.attached(try answer.signed(with: key.signing).source))
+            let (answer, _) = try keeper.answer(
+                to: .attach(
+                    ReaderRequest.Attachment(
+                        digest: attach.digest, ephemeral: ephemeral.publicBytes, input: program?.input.received ?? 0,
+                        output: from.output, errorOutput: from.errorOutput)))
+            try link.send(.attached(answer))
             link.attach(keys)
             attachedAt = attach.value.at
             for output in program?.outputs ?? [] {
@@ -56,6 +58,8 @@ extension Supervisor {
             if let input = program?.input { send(.credit(.input, offset: input.renewCredit())) }
             tellLease()
             Log.info("\(terms.id): the client is attached again")
+        } catch is KeeperLine.NoAnswer {
+            // The session has just ended; its receipt says so.
         } catch {
             Log.warning("\(terms.id): not attached: \(AgentError(error).message)")
             // The link is seen to be lost where it is read.
@@ -81,7 +85,7 @@ extension Supervisor {
     func lose(_ reason: String, at now: ContinuousClock.Instant) {
         guard link != nil else { return }
         Log.warning("\(terms.id): detached: \(reason)")
-        keeper.drop(at: now)
+        links.drop(at: now)
         isJoined = false
         delivery.hasSentEnd = false
         delivery.hasSentReceipt = false
