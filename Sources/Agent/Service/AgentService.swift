@@ -77,13 +77,13 @@ package final class AgentService {
         // A node on which nobody can be without privileges is not to find out with its first connection.
         let account = try UnprivilegedAccount.find()
         let service = try AgentService(home, version: version, executable: try Environment.executablePath(), isReaper: true)
-        if let user = account.user { Log.info("the network is read as `\(user.name)`") }
-        try service.run()
+        try service.run(readingAs: account)
         _ = consume lock
     }
 
-    private func run() throws {
-        Log.info("node \(identity.name) serves, broker \(identity.broker), roll \(roll.roll.number)")
+    private func run(readingAs account: UnprivilegedAccount) throws {
+        let reader = account.user.map { ", the network is read as `\($0.name)`" } ?? ""
+        Log.info("node \(identity.name) serves, broker \(identity.broker), roll \(roll.roll.number)\(reader)")
         for id in try supervisors.all() { Log.info("\(id): found") }
         while !isEnding {
             let now = ContinuousClock.now

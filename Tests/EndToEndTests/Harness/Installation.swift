@@ -286,7 +286,7 @@ final class Installation: Sendable {
 
     /// A port that nobody listens on. Between here and the broker somebody else may take it; then the test says so.
     private static func freePort() throws -> UInt16 {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -303,7 +303,7 @@ final class Installation: Sendable {
 
     private static func canConnect(_ endpoint: String) -> Bool {
         guard let port = endpoint.split(separator: ":").last.flatMap({ UInt16($0) }) else { return false }
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
