@@ -114,6 +114,7 @@ package final class SessionClient {
     /// - Throws: a ``SessionFault``. The terminal is as it was before, whatever happens.
     package func run() throws -> Result {
         try Self.awaitSignals()
+        ProcessControl.preferShortSlices()
         let news = try SignalDescriptor(Self.signals)
         defer { channel?.close() }
         guard isRaw else { return try attend(news) }
