@@ -41,6 +41,25 @@ struct PrivilegeTests {
         #expect(try Set(FileManager.default.contentsOfDirectory(atPath: "/proc/\(reader)/fd")).count == 5)
     }
 
+    @Test(.enabled(if: Programs.isRoot)) func `with a session, too, nobody who has a socket of the network is root`() async throws {
+        let here = try Installation.here
+        let session = try await here.markedShell()
+        let inherited = NetworkSockets.sockets(of: getpid())
+        let (connected, listening) = NetworkSockets.all()
+        var owners = 0
+        for pid in ProcessTable.descendants(of: [try #require(here.agent())]) {
+            let sockets = NetworkSockets.sockets(of: pid).subtracting(inherited)
+            #expect(sockets.isDisjoint(with: listening), "\(pid) listens")
+            guard !sockets.isDisjoint(with: connected) else { continue }
+            owners += 1
+            let ids = ProcessTable.text(pid, "status")?.split(separator: "\n").first { $0.hasPrefix("Uid:") }
+            #expect(ids?.split(whereSeparator: \.isWhitespace).contains("0") == false, "\(pid): \(ids ?? "")")
+        }
+        #expect(owners == 2, "the channel's reader and the session's")
+        session.terminal.send("exit\r")
+        _ = try await session.terminal.process.waitForEnd()
+    }
+
     @Test(.enabled(if: Programs.isRoot)) func `the key that signs for the node is not in the reader's memory`() async throws {
         let here = try Installation.here
         let digits = try String(contentsOfFile: here.home(ofNode: "db-1") + "/node.key", encoding: .utf8).prefix { $0 != "\n" }
