@@ -354,6 +354,12 @@ static inline int stint_clear_ambient(void) { return prctl(PR_CAP_AMBIENT, PR_CA
 /// others. In the parent `*handle` becomes a descriptor of the child (Linux 5.2). For a process of one thread.
 static inline pid_t stint_fork_apart(int *handle) { return (pid_t)syscall(SYS_clone, CLONE_PIDFD, NULL, handle, NULL, NULL); }
 
+/// fork(2) whose child is our parent's, as we are: it ends with the signal that we end with. In this process `*handle` becomes
+/// a descriptor of the child (Linux 5.2). For a process of one thread.
+static inline pid_t stint_fork_beside(int *handle) {
+    return (pid_t)syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD, NULL, handle, NULL, NULL);
+}
+
 /// pidfd_getfd(2), Linux 5.6, by number: a copy of another process's descriptor, for who may look into that process. Tests
 /// speak in a process's place by it.
 static inline int stint_take_descriptor(int handle, int number) {

@@ -52,6 +52,19 @@ package struct ChildProcess: ~Copyable, Sendable {
         return pid == 0 ? nil : ChildProcess(copy: pid, OwnedDescriptor(owning: handle))
     }
 
+    /// The same, but the copy is a child of this process's parent, to whom the value goes: see ``init(adopting:_:)``.
+    package static func copyBeside() throws(SystemError) -> ChildProcess? {
+        var handle: Int32 = -1
+        let pid = try check("clone") { stint_fork_beside(&handle) }
+        return pid == 0 ? nil : ChildProcess(copy: pid, OwnedDescriptor(owning: handle))
+    }
+
+    /// A child of ours that another child of ours has made.
+    package init(adopting pid: Int32, _ pidfd: consuming OwnedDescriptor) {
+        self.pid = pid
+        self.pidfd = pidfd
+    }
+
     private init(copy pid: Int32, _ pidfd: consuming OwnedDescriptor) {
         self.pid = pid
         self.pidfd = pidfd

@@ -31,6 +31,9 @@ package final class MessageSocket: Sendable {
         return (MessageSocket(ends[0]), MessageSocket(ends[1]))
     }
 
+    /// The end that this process was started with, as descriptor `number`.
+    package static func inherited(_ number: Int32) -> MessageSocket { MessageSocket(number) }
+
     /// The same end at another number too; what was there is closed.
     package func copy(to number: Int32) throws(SystemError) -> MessageSocket {
         precondition(number != self.number, "a descriptor has one owner")
@@ -93,6 +96,13 @@ package final class MessageSocket: Sendable {
         package var number: Int32 { descriptor.number }
 
         fileprivate init(_ number: Int32) { descriptor = OwnedDescriptor(owning: number) }
+
+        /// The same open file at another number; what was there is closed.
+        package func put(at number: Int32) throws(SystemError) {
+            guard dup2(descriptor.number, number) == number else { throw SystemError(call: "dup2", errno: errno) }
+        }
+
+        package func duplicate() throws(SystemError) -> OwnedDescriptor { try descriptor.duplicate() }
 
         package func readToEnd(maximum: Int) throws(SystemError) -> [UInt8] { try descriptor.readToEnd(maximum: maximum) }
     }

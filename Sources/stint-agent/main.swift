@@ -9,6 +9,7 @@ import Glibc
 let arguments = OwnArguments.words(of: "stint-agent")
 switch arguments.first {
 case SupervisorProcess.command: exit(SupervisorProcess.run(Array(arguments.dropFirst())))
+case WarmProcess.command: exit(WarmProcess.run(Array(arguments.dropFirst())))
 case ChannelReader.command: exit(ChannelReader.run(Array(arguments.dropFirst())))
 case SecondStage.command: exit(SecondStage.run(Array(arguments.dropFirst())))
 default: exit(agentProgram.main(arguments: arguments))

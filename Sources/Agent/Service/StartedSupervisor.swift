@@ -14,7 +14,15 @@ final class StartedSupervisor {
     /// The argument in the place of a session's id while there is none; as long as one.
     static let unassigned = "s-------"
 
-    /// Starts one. Until it is assigned it ends with its agent.
+    /// Makes one of a process that is warm. Until it is assigned it ends with its agent.
+    init(copying warm: WarmSupervisor) throws(SystemError) {
+        let pipe = try Pipe()
+        let writer = try pipe.writer.duplicate()
+        process = try warm.copy(waitingOn: pipe.reader.number)
+        assignment = consume writer
+    }
+
+    /// Starts one from its program's beginning.
     init(of home: AgentHome, executable: String) throws(SystemError) {
         let pipe = try Pipe()
         var request = SpawnRequest(

@@ -17,6 +17,8 @@ final class Supervisors {
     private let grants: GrantMemory
     /// The supervisors that this agent started.
     private var children: [SessionID: StartedSupervisor] = [:]
+    /// What they are copies of.
+    private var warm: WarmSupervisor?
     /// One that waits for the next session.
     private var spare: StartedSupervisor?
     /// Whether this process is its sessions' next reaper, and no other children hang below it.
@@ -44,7 +46,7 @@ final class Supervisors {
 
     /// The children that we started ourselves.
     private var families: Set<Int32> {
-        others.union(children.values.map { $0.process.pid }).union(spare.map { [$0.process.pid] } ?? [])
+        others.union(children.values.map { $0.process.pid }).union([spare?.process.pid, warm?.pid].compactMap { $0 })
     }
 
     /// Lends the process of a supervisor that we started; nothing for one that we did not.
@@ -88,7 +90,7 @@ final class Supervisors {
     func prepareSpare() {
         guard spare == nil else { return }
         do {
-            spare = try StartedSupervisor(of: home, executable: executable)
+            spare = try started()
         } catch {
             // The next session starts its own, and tells its client where that fails too.
             Log.warning("no supervisor could be started ahead: \(error.message)")
@@ -106,9 +108,22 @@ final class Supervisors {
                 Log.warning("\(id): the supervisor that was started ahead is gone: \(error.message)")
             }
         }
-        let started = try StartedSupervisor(of: home, executable: executable)
+        let started = try started()
         try started.assign(id)
         return started
+    }
+
+    /// A supervisor without a session: a copy of the warm process, or where that cannot be, one from the beginning.
+    private func started() throws(SystemError) -> StartedSupervisor {
+        do throws(SystemError) {
+            let source = if let warm { warm } else { try WarmSupervisor(of: home, executable: executable) }
+            warm = source
+            return try StartedSupervisor(copying: source)
+        } catch {
+            Log.warning("no copy of a warm supervisor: \(error.message)")
+            warm = nil
+            return try StartedSupervisor(of: home, executable: executable)
+        }
     }
 
     /// Passes on to a supervisor that its session is to end. Says whether there is one.
@@ -147,6 +162,7 @@ final class Supervisors {
         }
         do {
             if try spare?.process.status() != nil { spare = nil }
+            if try warm?.hasEnded() == true { warm = nil }
         } catch {
             Log.warning("the supervisor that was started ahead: \(error.message)")
         }

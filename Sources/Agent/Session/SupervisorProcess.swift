@@ -22,8 +22,19 @@ package enum SupervisorProcess {
             let home = AgentHome(arguments[0])
             let identity = try home.identity()
             try warmUp(identity)
+            return run(home, identity, as: try UnprivilegedAccount.find())
+        } catch {
+            Log.error("\(arguments.last ?? "?"): \(AgentError(error).message)")
+            return 1
+        }
+    }
+
+    /// What comes after the program's start: a copy of a process that is warm begins here.
+    static func run(_ home: AgentHome, _ identity: NodeIdentity, as account: UnprivilegedAccount) -> Int32 {
+        do {
+            try ProcessControl.becomeSubreaper()
             // Before the node's key is read: no page of the reader has it.
-            let reader = try ReaderProcess(of: identity, as: try UnprivilegedAccount.find())
+            let reader = try ReaderProcess(of: identity, as: account)
             let key = try NodeKey.load(home.keyPath)
             let keyMadeAt = ContinuousClock.now
             try reader.tell(.key(try key.connectionKey(at: .now)))
@@ -46,14 +57,14 @@ package enum SupervisorProcess {
             _ = consume lock
             return 0
         } catch {
-            Log.error("\(arguments.last ?? "?"): \(AgentError(error).message)")
+            Log.error("a session's supervisor: \(AgentError(error).message)")
             return 1
         }
     }
 
     /// What is set up by its first use is set up before anybody waits for it, and before this process becomes two, which
     /// then share its memory. With a key that is nobody's.
-    private static func warmUp(_ identity: NodeIdentity) throws {
+    static func warmUp(_ identity: NodeIdentity) throws {
         let nobody = try NodeKey(seed: try SecretBytes(random: SigningKey.seedLength))
         _ = try SessionDialer(identity, with: try nobody.connectionKey(at: .now))
         _ = try EphemeralKey()
@@ -76,14 +87,13 @@ package enum SupervisorProcess {
         return id
     }
 
-    private static func prepare() throws(SystemError) {
+    static func prepare() throws(SystemError) {
         try ProcessControl.closeDescriptors(from: 3)
         // A session that forks without end must not keep us from ending it. Without root we are one of its equals.
         try? ProcessControl.setNiceness(-15)
         umask(0o077)
         Signals.ignoreBrokenPipe()
         try Signals.block(SessionKeeper.signals)
-        try ProcessControl.becomeSubreaper()
         try ProcessControl.forbidInspection()
     }
 }
