@@ -16,7 +16,7 @@ package enum Limits {
     package static let terminalAhead = 384 * 1024
     /// How long a terminal may take to show what is on its way to it, where that is more than ``terminalCredit``.
     package static let aheadTime: Duration = .milliseconds(25)
-    /// The same for a command without a terminal.
+    /// As ``terminalCredit``, for a command without a terminal.
     package static let streamCredit = 1024 * 1024
     /// Entries of the roll in one message.
     package static let rollBatch = 200

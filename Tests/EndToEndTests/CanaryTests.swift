@@ -73,7 +73,7 @@ import Testing
             # Descriptors 3 and 4 of the second stage: where it reports, and its gate.
             def place():
                 os.dup2(reporter, 103); os.dup2(gate, 104); os.dup2(103, 3); os.dup2(104, 4)
-            child = subprocess.Popen([agent, 'enter', 'root', '', '{}', 'carry', destination], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            child = subprocess.Popen([agent, 'enter', 'root', '', '{}', 'forward', destination], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=subprocess.PIPE, preexec_fn=place, close_fds=False)
             os.close(reporter); os.close(gate); os.close(opener)
             try:  # one connection, and its answer

@@ -11,21 +11,8 @@ private enum Ports {
         ["shell", "exec", "copy", "forward:127.0.0.1:\(web)", "forward:localhost:\(web)", "forward:127.0.0.1:\(ssh)", "forward:127.0.0.1:\(dead)"]
         """
 
-    private static func free() -> UInt16 {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = bind(socket, $0, length)
-                _ = getsockname(socket, $0, &length)
-            }
-        }
-        return UInt16(bigEndian: address.sin_port)
-    }
+    /// 0 is refused by the policy, so that a machine without a free port is told.
+    private static func free() -> UInt16 { (try? Installation.freePort()) ?? 0 }
 }
 
 /// Ports behind a node, reached without a port of the node being open.

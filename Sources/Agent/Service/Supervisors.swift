@@ -121,6 +121,11 @@ final class Supervisors {
             return try StartedSupervisor(copying: source)
         } catch {
             Log.warning("no copy of a warm supervisor: \(error.message)")
+            do throws(SystemError) {
+                try warm?.dismiss()
+            } catch {
+                Log.warning("the warm supervisor was not ended: \(error.message)")
+            }
             warm = nil
             return try StartedSupervisor(of: home, executable: executable)
         }

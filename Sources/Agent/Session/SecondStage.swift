@@ -8,7 +8,7 @@ import Glibc
 import Posix
 import StrictJSON
 
-/// `stint-agent enter USER GROUP SETTINGS (shell | exec ARGUMENT... | carry DESTINATION | copy ORDER...)`, started by a supervisor with the session's streams as
+/// `stint-agent enter USER GROUP SETTINGS (shell | exec ARGUMENT... | forward DESTINATION | copy ORDER...)`, started by a supervisor with the session's streams as
 /// descriptors 0 to 2 and the session's environment. It starts while the supervisor still agrees with the client, and
 /// waits at the gate until that is done.
 package enum SecondStage {
@@ -33,7 +33,7 @@ package enum SecondStage {
         switch opening.capability {
         case .shell: ["shell"]
         case .exec, .document: ["exec"] + (terms.program ?? opening.command)
-        case .forward, .ssh: ["carry"] + [opening.capability.destination?.description ?? ""]
+        case .forward, .ssh: ["forward"] + [opening.capability.destination?.description ?? ""]
         case .copy: ["copy"] + opening.command
         }
     }
@@ -53,10 +53,10 @@ package enum SecondStage {
             let words = Array(arguments.dropFirst(4))
             switch arguments[3] {
             case "exec": return start(words)
-            case "carry", "copy":
+            case "forward", "copy":
                 // These two are this program itself, as the user; an exec would have closed it.
                 _ = close(report)
-                return arguments[3] == "carry" ? CarryingProgram.forward(words) : CarryingProgram.copy(words)
+                return arguments[3] == "forward" ? CarryingProgram.forward(words) : CarryingProgram.copy(words)
             default:
                 if settings.greets { Greeting.show(to: user) }
                 throw start(shellOf: user, settings)

@@ -92,6 +92,12 @@ final class WarmSupervisor {
 
     func hasEnded() throws(SystemError) -> Bool { try process.status() != nil }
 
+    /// Ends it: it is not to be asked again. Its copies live on.
+    func dismiss() throws(SystemError) {
+        try process.signal(.kill)
+        _ = try process.wait()
+    }
+
     /// A supervisor that waits for its session at the pipe `reader`.
     ///
     /// - Throws: where there is no answer in time; nothing is to be had of it any more then.

@@ -15,9 +15,7 @@ struct CopyCommand: Command {
             """,
         parameters: [
             .positional("paths", value: "PATH", .oneOrMore, completes: .files, help: "From where, one or several, and at last to where."),
-            .runAs, SessionUse.grantOption,
-            .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,
-        ],
+        ] + SessionUse.options,
         exitStatuses: SessionUse.exitStatuses,
         examples: [
             .init("stint copy db-1:/var/log/postgresql/today.log .", "Bring a file here."),

@@ -14,13 +14,11 @@ struct ForwardCommand: Command {
             processes may connect. The recording has the connections and what they carried in bytes, not the bytes.
             """,
         parameters: [
-            .positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it."),
+            SessionUse.node,
             .positional(
                 "forwarding", value: "[LOCAL:]HOST:PORT",
                 help: "Where to, as the node sees it; LOCAL is PORT if left out, and 0 is a free one."),
-            .runAs, SessionUse.grantOption,
-            .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,
-        ],
+        ] + SessionUse.options,
         exitStatuses: SessionUse.exitStatuses,
         examples: [
             .init("stint forward db-1 5433:127.0.0.1:5432", "Reach the node's PostgreSQL at 127.0.0.1:5433."),
@@ -70,11 +68,9 @@ struct ProxyCommand: Command {
             `ssh -o ProxyCommand='stint proxy %h' db-1`.
             """,
         parameters: [
-            .positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it."),
+            SessionUse.node,
             .positional("destination", value: "HOST:PORT", .optional, help: "Where to, as the node sees it."),
-            .runAs, SessionUse.grantOption,
-            .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,
-        ],
+        ] + SessionUse.options,
         exitStatuses: SessionUse.exitStatuses,
         examples: [
             .init("stint proxy db-1", "Speak to db-1's own SSH server."),

@@ -19,9 +19,8 @@ struct ShellCommand: Command {
             (`~+ 30m the index is half built`), ~? explains.
             """,
         parameters: [
-            .positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it."), .runAs, SessionUse.grantOption,
-            .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,
-        ],
+            SessionUse.node
+        ] + SessionUse.options,
         exitStatuses: SessionUse.exitStatuses,
         examples: [
             .init("stint shell db-1", "Work on db-1 under a grant you have."),
@@ -45,8 +44,8 @@ struct ExecCommand: Command {
             command's own, and its exit status is ours.
             """,
         parameters: [
-            .positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it."), .runAs, SessionUse.grantOption,
-            .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,
+            SessionUse.node
+        ] + SessionUse.options + [
             .flag("terminal", "t", help: "Give the command a terminal, for programs that need one."),
             .rest("command", value: "CMD", help: "The command and its arguments."),
         ],
@@ -124,6 +123,12 @@ struct SessionUse {
 
     static let grantOption = Parameter.option(
         "grant", value: "ID", completes: .grants, help: "Use exactly this grant of yours, or the one of this request.")
+
+    static let node = Parameter.positional("node", value: "NODE", completes: .nodes, help: "The node, as `stint nodes` lists it.")
+    /// What every command that opens a session takes.
+    static let options: [Parameter] = [
+        .runAs, grantOption, .option("reason", "r", value: "TEXT", help: "Ask for access with this reason, if you have none."), .duration,
+    ]
 
     private let setting: CommandSetting
     private let use: GrantUse

@@ -119,7 +119,7 @@ enum PolicyManual {
     private static let forbid = FileManual.Part(
         "Each of forbid",
         [
-            name, nodes, .init("requesters", "LIST", "Only for these people."), .init("capabilities", "LIST", "Only these capabilities."),
+            name, nodes, .init("requesters", "LIST", "Only for these people."), .init("capabilities", "LIST", "Only these capabilities; forward alone is every destination."),
             .init("runAs", "LIST", "Only as these users."),
         ])
 

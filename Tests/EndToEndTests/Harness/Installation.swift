@@ -285,7 +285,7 @@ final class Installation: Sendable {
     }
 
     /// A port that nobody listens on. Between here and the broker somebody else may take it; then the test says so.
-    private static func freePort() throws -> UInt16 {
+    static func freePort() throws -> UInt16 {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()
