@@ -24,6 +24,8 @@ package struct BrokerHome: Sendable {
     var exports: String { path + "/exports" }
     var settings: String { path + "/settings.json5" }
     var searchIndex: String { path + "/search.db" }
+    /// How much of the roll is verified; made again when it is not there.
+    var rollMark: String { path + "/roll.checked" }
     var lockPath: String { path + "/serve.lock" }
     /// The address that `stintd serve` listens on now, for scripts.
     package var address: String { path + "/address" }

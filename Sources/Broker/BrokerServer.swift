@@ -19,6 +19,7 @@ package final class BrokerServer: Sendable {
     private let server: HTTPServer
     private let sweeper: SweeperThread
     private let retention: RetentionKeeper
+    private let marker: RollMarker
     /// Where it listens.
     package let endpoint: Endpoint
 
@@ -38,12 +39,14 @@ package final class BrokerServer: Sendable {
         let key = try SigningKey(seed: seed)
         let writer = try Writer(path: home.database, migrator: Schema.migrator)
         let readers = try ReaderPool(path: home.database, count: 2)
-        let (roll, entries) = try readers.perform { try BrokerDatabase.roll($0) }
+        let mark = RollMark.read(home, by: key.publicKey)
+        let reading = try RollReading(readers, mark: mark)
         let last = try readers.perform { try $0.ledgerTime() }
         let loop = try EventLoop()
         core = try BrokerCore(
             home: home, writer: writer, readers: readers, clock: BrokerClock(known: last ?? Timestamp(milliseconds: 0)),
-            roll: RollBox(roll, entries: entries, forged: try forgery?(roll) ?? []), founding: founding, key: key, loop: loop)
+            roll: RollBox(reading.roll, entries: reading.entries, forged: try forgery?(reading.roll) ?? []), founding: founding, key: key, loop: loop)
+        marker = RollMarker(home, key, core.roll, marked: mark?.tally, verified: reading.tally)
         hub = SessionHub(core, interference: interference)
         let identity = try seed.reveal { bytes in try TLSIdentity(ed25519Seed: bytes) }
         server = HTTPServer(loop, context: try TLSContext(serverWith: identity), handler: API(core, hub))
@@ -52,7 +55,7 @@ package final class BrokerServer: Sendable {
         try core.indexer.start()
         self.endpoint = try server.listen(endpoint ?? Endpoint(founding.address))
         sweeper = try SweeperThread(core)
-        retention = try RetentionKeeper(core)
+        retention = try RetentionKeeper(core, marker)
         try DurableFile.writeAtomically(Array("\(self.endpoint)\n".utf8), to: home.address)
     }
 
@@ -62,6 +65,7 @@ package final class BrokerServer: Sendable {
         core.loop.run()
         sweeper.stop()
         retention.stop()
+        marker.finish()
         core.recordings.stop()
         core.disk.stop()
         core.indexer.stop()

@@ -44,6 +44,11 @@ final class RollBox: Sendable {
         }
     }
 
+    /// The committed entry with this number; `nil` where there is none yet.
+    func committedEntry(_ number: Int64) -> SignedText? {
+        state.withLock { $0.entries.indices.contains(Int(number) - 1) ? $0.entries[Int(number) - 1] : nil }
+    }
+
     /// Called by the job that appended; its transaction is not committed yet.
     func stage(_ roll: Roll) { state.withLock { $0.working = roll } }
 

@@ -77,6 +77,11 @@ package struct Roll: Sendable {
     /// Appends an entry, every signature of which this party has verified before: they are not verified again, and all
     /// else is. What came from outside never takes this way.
     package mutating func append(verifiedBefore entry: SignedText) throws(EvidenceError) {
+        try append(verifiedBefore: try RollEntry(entry))
+    }
+
+    /// As ``append(verifiedBefore:)-(SignedText)``, for an entry that was read elsewhere.
+    package mutating func append(verifiedBefore entry: RollEntry) throws(EvidenceError) {
         areSignaturesKnown = true
         defer { areSignaturesKnown = false }
         try append(entry)
@@ -99,6 +104,12 @@ package struct Roll: Sendable {
     @discardableResult
     package mutating func append(_ entry: SignedText, at now: Timestamp? = nil) throws(EvidenceError) -> RollEntry {
         let parsed = try RollEntry(entry)
+        try append(parsed, at: now)
+        return parsed
+    }
+
+    /// Appends an entry that was read elsewhere; it is verified here.
+    package mutating func append(_ parsed: RollEntry, at now: Timestamp? = nil) throws(EvidenceError) {
         let place = parsed.place
         guard place.number == number + 1 else { throw .rollGap(expected: number + 1, found: place.number) }
         guard place.previous == head else { throw .rollForked(place.number) }
@@ -113,7 +124,6 @@ package struct Roll: Sendable {
         number = place.number
         head = parsed.digest
         if root == nil { root = head }
-        return parsed
     }
 
     // MARK: Charter

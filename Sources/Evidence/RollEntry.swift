@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Access
+import StrictJSON
 
 /// One entry of the roll, read.
 package enum RollEntry: Sendable {
@@ -11,12 +12,14 @@ package enum RollEntry: Sendable {
     case publication(Signed<PublicationStatement>)
 
     package init(_ source: SignedText) throws(EvidenceError) {
-        switch try source.statementType() {
-        case CharterStatement.type: self = .charter(try Signed(source))
-        case InvitationStatement.type: self = .invitation(try Signed(source))
-        case EnrolmentStatement.type: self = .enrolment(try Signed(source))
-        case DisablingStatement.type: self = .disabling(try Signed(source))
-        case PublicationStatement.type: self = .publication(try Signed(source))
+        let value: JSONValue
+        do { value = try source.value() } catch { throw .malformed(error) }
+        switch value["type"]?.asString ?? "" {
+        case CharterStatement.type: self = .charter(try Signed(source, reading: value))
+        case InvitationStatement.type: self = .invitation(try Signed(source, reading: value))
+        case EnrolmentStatement.type: self = .enrolment(try Signed(source, reading: value))
+        case DisablingStatement.type: self = .disabling(try Signed(source, reading: value))
+        case PublicationStatement.type: self = .publication(try Signed(source, reading: value))
         case let other: throw .typeUnknown(other)
         }
     }

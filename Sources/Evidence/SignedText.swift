@@ -20,6 +20,8 @@ package struct SignedText: Sendable, Equatable {
     package let signatures: [Signature]
     /// What ``examined(for:)`` found out about these very bytes, which never change.
     private var known: (key: PublicKey, isSigned: Bool)?
+    /// The keys of the signatures that are good, once ``examined()`` has looked at all of them.
+    private var good: [PublicKey]?
 
     package static let maximumLength = 192 * 1024
     package static let maximumSignatures = 8
@@ -51,7 +53,16 @@ package struct SignedText: Sendable, Equatable {
         return examined
     }
 
+    /// The same statement, which answers at once by whom it is signed: every signature was verified here and now.
+    package func examined() -> SignedText {
+        var examined = self
+        let message = Self.label + Array(text.utf8)
+        examined.good = signatures.filter { $0.key.verifies($0.bytes, over: message) }.map(\.key)
+        return examined
+    }
+
     package func isSigned(by key: PublicKey) -> Bool {
+        if let good { return good.contains(key) }
         if let known, known.key == key { return known.isSigned }
         let message = Self.label + Array(text.utf8)
         return signatures.contains { $0.key == key && key.verifies($0.bytes, over: message) }
@@ -59,6 +70,7 @@ package struct SignedText: Sendable, Equatable {
 
     /// Whether every signature under it is one of its key.
     package var areAllSignaturesGood: Bool {
+        if let good { return good.count == signatures.count }
         let message = Self.label + Array(text.utf8)
         return signatures.allSatisfy { $0.key.verifies($0.bytes, over: message) }
     }
@@ -67,15 +79,14 @@ package struct SignedText: Sendable, Equatable {
         one.text.utf8.elementsEqual(other.text.utf8) && one.signatures == other.signatures
     }
 
-    /// The field `type` of the statement, without checking anything else.
+    /// The statement as JSON, which must be its own canonical form.
+    func value() throws(JSONError) -> JSONValue {
+        try JSONValue(canonical: text, limits: JSONLimits(bytes: Self.maximumLength))
+    }
+
+    /// The field `type` of the statement.
     func statementType() throws(EvidenceError) -> String {
-        do {
-            let value = try JSONValue(parsing: text, limits: JSONLimits(bytes: Self.maximumLength))
-            guard let type = value["type"]?.asString else { throw EvidenceError.typeUnknown("") }
-            return type
-        } catch {
-            throw EvidenceError(error)
-        }
+        do { return try value()["type"]?.asString ?? "" } catch { throw .malformed(error) }
     }
 
     // MARK: As JSON

@@ -45,9 +45,15 @@ package struct Signed<Value: Statement>: Sendable, Equatable {
     }
 
     package init(_ source: SignedText) throws(EvidenceError) {
+        let value: JSONValue
+        do { value = try source.value() } catch { throw .malformed(error) }
+        try self.init(source, reading: value)
+    }
+
+    /// - Parameter value: what ``SignedText/value()`` of `source` has returned.
+    init(_ source: SignedText, reading value: JSONValue) throws(EvidenceError) {
         do {
-            let limits = JSONLimits(bytes: SignedText.maximumLength)
-            var reader = try ObjectReader(try JSONValue(canonical: source.text, limits: limits))
+            var reader = try ObjectReader(value)
             let type = try reader.string("type", maximum: 32)
             guard type == Value.type else { throw EvidenceError.typeUnexpected(type, expected: Value.type) }
             let value = try Value(fields: &reader)

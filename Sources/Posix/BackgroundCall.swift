@@ -22,6 +22,15 @@ package final class BackgroundCall<Value: Sendable>: Sendable {
     /// Readable once the call has returned.
     package var number: Int32 { done.number }
 
+    /// Waits for the result.
+    package func wait() throws(SystemError) -> Result<Value, any Error> {
+        while true {
+            if let result { return result }
+            var entries = [PollEntry(number, .input)]
+            _ = try Poll.wait(&entries, timeout: nil)
+        }
+    }
+
     /// The result, once there is one.
     package var result: Result<Value, any Error>? { outcome.withLock { $0 } }
 }

@@ -114,6 +114,14 @@ extension Connection {
         return entries
     }
 
+    /// The entries after `number` as they are stored, in order: the statement's text, and its signatures as JSON.
+    package func storedRoll(after number: Int64, limit: Int) throws -> [(statement: String, signatures: String)] {
+        try query(
+            "SELECT statement, signatures FROM roll WHERE number > ?1 ORDER BY number LIMIT ?2", .integer(number),
+            .integer(Int64(limit))
+        ).map { (try $0.text("statement"), try $0.text("signatures")) }
+    }
+
     /// The entry that a retry of the same statement made.
     package func rollNumber(of digest: Digest) throws -> Int64? {
         try first("SELECT number FROM roll WHERE digest = ?1", .text(digest.hex))?.integer("number")

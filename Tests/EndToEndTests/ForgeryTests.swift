@@ -118,6 +118,8 @@ struct ForgeryTests {
     {
         try await Installation.with { here in
             try await here.stopBroker()
+            // All of it is beneath the mark of what the broker has verified.
+            #expect(try String(contentsOfFile: here.brokerHome + "/roll.checked", encoding: .utf8).contains(#""entries":"#))
             try await here.forge(forgery)
             let outcome = try await here.run(Programs.stintd, ["serve", "--home", here.brokerHome], within: .seconds(10))
             #expect(outcome.status == 1)

@@ -29,7 +29,7 @@ extension BrokerCore {
         let subjects = [request.id.description, id.description] + sessions.map(\.id.description) + extended.map(\.id.description)
         let entries = try subjects.flatMap { try database.provenLedger(about: $0) }
         return GrantEvidence(
-            roll: try BrokerDatabase.roll(database).entries, request: request.statement, votes: request.votes,
+            roll: try BrokerDatabase.entries(database), request: request.statement, votes: request.votes,
             review: try database.review(of: request.id)?.statement, activation: try database.grant(id)?.activation,
             extensions: extended.compactMap { $0.extensionEvidence(onlyApprovals: false) },
             endings: try subjects.flatMap { try database.endings(about: $0) },

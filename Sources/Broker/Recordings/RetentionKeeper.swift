@@ -6,10 +6,11 @@ import Posix
 import Storage
 import Synchronization
 
-/// Deletes recordings that are due, and watches how much room is left. A thread of its own, that looks every hour, and when
+/// Deletes recordings that are due, watches how much room is left, and carries the mark on the roll on. A thread of its own, that looks every hour, and when
 /// an entry of the roll may have changed the policy.
 final class RetentionKeeper: Sendable {
     private let core: BrokerCore
+    private let marker: RollMarker
     private let wake: EventCounter
     private let isStopped = Atomic(false)
 
@@ -19,8 +20,9 @@ final class RetentionKeeper: Sendable {
     private static let rounds = 360
     private static let batch = 100
 
-    init(_ core: BrokerCore) throws {
+    init(_ core: BrokerCore, _ marker: RollMarker) throws {
         self.core = core
+        self.marker = marker
         wake = try EventCounter()
         core.onConsequence { [weak self] consequence in
             if consequence == .rollGrew { self?.wake.signal() }
@@ -43,6 +45,7 @@ final class RetentionKeeper: Sendable {
             } catch {
                 Log.error("retention: \(error)")
             }
+            marker.carryOn()
             round = (round + 1) % Self.rounds
             var entries = [PollEntry(wake.number, .input)]
             do {
