@@ -11,6 +11,9 @@ static inline int stint_sqlite_set_option(sqlite3 *connection, int option, int o
     return sqlite3_db_config(connection, option, on, (int *)0);
 }
 
+/// Without SQLite's count of its own memory, which nobody asks for: it takes a lock for each piece. Before the first connection.
+static inline int stint_sqlite_count_no_memory(void) { return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 // Extended result codes are expressions in SQLite's header, which Swift does not import.
 static const int stint_sqlite_constraint_check = SQLITE_CONSTRAINT_CHECK;
 static const int stint_sqlite_constraint_datatype = SQLITE_CONSTRAINT_DATATYPE;

@@ -26,9 +26,8 @@ package struct Digest: Sendable, Hashable, CustomStringConvertible {
 
     package init(of data: some Collection<UInt8>) throws(CryptographyError) {
         var output = [UInt8](repeating: 0, count: Self.length)
-        let input = Array(data)
-        let done = input.withUnsafeBytes { source in
-            EVP_Digest(source.baseAddress, source.count, &output, nil, EVP_sha256(), nil)
+        let done = Array(data).withUnsafeBytes { source in
+            EVP_Digest(source.baseAddress, source.count, &output, nil, algorithm, nil)
         }
         guard done == 1 else { throw CryptographyError(call: "EVP_Digest") }
         self.init(unchecked: output)
@@ -38,13 +37,17 @@ package struct Digest: Sendable, Hashable, CustomStringConvertible {
     package var description: String { hex }
 }
 
+/// SHA-256 as OpenSSL implements it here; `EVP_sha256()` is only its name, which would be looked up, under a lock, each time.
+/// Threads may share it: it never changes, and is never freed.
+private nonisolated(unsafe) let algorithm: OpaquePointer? = EVP_MD_fetch(nil, "SHA256", nil) ?? EVP_sha256()
+
 /// SHA-256 over bytes that come one after the other. Owned by one thread.
 package struct RunningDigest: ~Copyable {
     private let context: OpaquePointer
 
     package init() throws(CryptographyError) {
         guard let context = EVP_MD_CTX_new() else { throw CryptographyError(call: "EVP_MD_CTX_new") }
-        guard EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+        guard EVP_DigestInit_ex(context, algorithm, nil) == 1 else {
             EVP_MD_CTX_free(context)
             throw CryptographyError(call: "EVP_DigestInit_ex")
         }

@@ -49,13 +49,13 @@ extension Connection {
     /// Grants of `holder` that are not over.
     package func openGrants(of holder: PersonName) throws -> [StoredGrant] {
         try query(
-            "SELECT * FROM grant WHERE holder = ?1 AND state IN ('ready', 'active', 'ending') ORDER BY created_at DESC",
+            "SELECT * FROM grant WHERE holder = ?1 AND ended_at IS NULL ORDER BY created_at DESC",
             .text(holder.text)
         ).map(storedGrant)
     }
 
     package func openGrants() throws -> [StoredGrant] {
-        try query("SELECT * FROM grant WHERE state IN ('ready', 'active', 'ending') ORDER BY created_at DESC")
+        try query("SELECT * FROM grant WHERE ended_at IS NULL ORDER BY created_at DESC")
             .map(storedGrant)
     }
 
@@ -85,7 +85,7 @@ extension Connection {
     package func grantsOverEarly(at now: Timestamp, limit: Int) throws -> [StoredGrant] {
         try query(
             """
-            SELECT * FROM grant WHERE state IN ('ending', 'ended', 'cancelled')
+            SELECT * FROM grant WHERE end_reason IS NOT NULL
                 AND coalesce(not_after, activate_before + granted_seconds * 1000) > ?1
             ORDER BY coalesce(not_after, activate_before + granted_seconds * 1000) LIMIT ?2
             """, .integer(now.milliseconds), .integer(Int64(limit))
@@ -110,18 +110,28 @@ extension Connection {
     package func update(
         _ grant: Grant, from version: Int64, activation: Signed<ActivationStatement>? = nil, at now: Timestamp
     ) throws {
-        let changed = try run(
-            """
-            UPDATE grant SET state = ?3, version = ?4, not_before = ?5, not_after = ?6, end_reason = ?7,
-                ended_at = ?8, activation = coalesce(?9, activation),
-                activation_signatures = coalesce(?10, activation_signatures), lease = ?11
-            WHERE id = ?1 AND version = ?2
-            """,
-            .text(grant.id.description), .integer(version), .text(grant.state.rawValue), .integer(grant.version),
-            SQLValue(grant.notBefore?.milliseconds), SQLValue(grant.notAfter?.milliseconds),
-            SQLValue(grant.endReason?.rawValue), SQLValue(grant.state.isTerminal ? now.milliseconds : nil),
-            SQLValue(activation?.source.text), SQLValue(activation?.source.signaturesJSON.text),
-            .integer(grant.lease))
+        // What is not in the statement is not checked again: most of a grant is what was signed.
+        let changed = if let activation {
+            try run(
+                """
+                UPDATE grant SET state = ?3, version = ?4, not_before = ?5, not_after = ?6, end_reason = ?7, ended_at = ?8,
+                    activation = ?9, activation_signatures = ?10, lease = ?11
+                WHERE id = ?1 AND version = ?2
+                """,
+                .text(grant.id.description), .integer(version), .text(grant.state.rawValue), .integer(grant.version),
+                SQLValue(grant.notBefore?.milliseconds), SQLValue(grant.notAfter?.milliseconds),
+                SQLValue(grant.endReason?.rawValue), SQLValue(grant.state.isTerminal ? now.milliseconds : nil),
+                .text(activation.source.text), .text(activation.source.signaturesJSON.text), .integer(grant.lease))
+        } else {
+            try run(
+                """
+                UPDATE grant SET state = ?3, version = ?4, not_after = ?5, end_reason = ?6, ended_at = ?7, lease = ?8
+                WHERE id = ?1 AND version = ?2
+                """,
+                .text(grant.id.description), .integer(version), .text(grant.state.rawValue), .integer(grant.version),
+                SQLValue(grant.notAfter?.milliseconds), SQLValue(grant.endReason?.rawValue),
+                SQLValue(grant.state.isTerminal ? now.milliseconds : nil), .integer(grant.lease))
+        }
         guard changed == 1 else { throw StorageError.changedMeanwhile("Grant \(grant.id)") }
     }
 

@@ -137,7 +137,11 @@ package final class Connection {
 
     // MARK: - Private
 
+    private static let countsNoMemory = stint_sqlite_count_no_memory() == SQLITE_OK
+
     private static func open(_ path: String, _ mode: Mode) throws(StorageError) -> OpaquePointer {
+        // Refused where SQLite is in use already, by code that shares nothing with ours; then it counts.
+        _ = Self.countsNoMemory
         var handle: OpaquePointer?
         let access = mode == .readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE
         let code = sqlite3_open_v2(path, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)

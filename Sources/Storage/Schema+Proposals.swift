@@ -10,7 +10,7 @@ extension Schema {
             digest TEXT NOT NULL UNIQUE CHECK (length(digest) = 64 AND digest NOT GLOB '*[^0-9a-f]*'),
             person TEXT NOT NULL
                 CHECK (person GLOB '[a-z0-9]*' AND person NOT GLOB '*[^a-z0-9._-]*' AND length(person) <= 63),
-            state TEXT NOT NULL CHECK (state IN ('open', 'agreed', 'withdrawn', 'overtaken')),
+            state TEXT NOT NULL CHECK (state = 'open' OR state = 'agreed' OR state = 'withdrawn' OR state = 'overtaken'),
             content TEXT NOT NULL CHECK (content GLOB '{"administrators":*'),
             statement TEXT NOT NULL,
             signatures TEXT NOT NULL CHECK (signatures GLOB '[[]*]'),
@@ -29,7 +29,7 @@ extension Schema {
         CREATE TRIGGER proposal_insert BEFORE INSERT ON proposal BEGIN
             SELECT RAISE(ABORT, 'a proposal begins open') WHERE NEW.state IS NOT 'open';
             SELECT RAISE(ABORT, 'this proposal exists')
-            WHERE EXISTS (SELECT 1 FROM proposal WHERE id = NEW.id OR digest = NEW.digest);
+            WHERE EXISTS (SELECT 1 FROM proposal WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM proposal WHERE digest = NEW.digest);
         END;
         CREATE TRIGGER proposal_update BEFORE UPDATE ON proposal BEGIN
             SELECT RAISE(ABORT, 'a proposal is resolved once') WHERE OLD.state <> 'open';

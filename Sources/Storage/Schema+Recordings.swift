@@ -5,7 +5,7 @@ extension Schema {
     static let recordings: StaticString = """
         CREATE TABLE recording (
             session TEXT NOT NULL PRIMARY KEY REFERENCES session (id),
-            state TEXT NOT NULL CHECK (state IN ('growing', 'whole', 'truncated', 'deleted')),
+            state TEXT NOT NULL CHECK (state = 'growing' OR state = 'whole' OR state = 'truncated' OR state = 'deleted'),
             begun_at INTEGER NOT NULL CHECK (begun_at > 0),
             ended_at INTEGER CHECK (ended_at > 0),
             bytes INTEGER CHECK (bytes >= 0),

@@ -11,10 +11,10 @@ extension Schema {
             grant TEXT NOT NULL REFERENCES grant (id),
             node TEXT NOT NULL CHECK (node GLOB '[a-z0-9]*' AND node NOT GLOB '*[^a-z0-9._-]*' AND length(node) <= 63),
             person TEXT NOT NULL,
-            capability TEXT NOT NULL CHECK (capability IN ('shell', 'exec', 'ssh', 'copy')
+            capability TEXT NOT NULL CHECK ((capability = 'shell' OR capability = 'exec' OR capability = 'ssh' OR capability = 'copy')
                 OR (capability GLOB 'forward:*:[1-9]*' AND NOT capability GLOB 'forward:*[^]a-z0-9.:[-]*' AND length(capability) <= 267)
                 OR (capability GLOB 'exec:[a-z0-9]*' AND NOT capability GLOB 'exec:*[^a-z0-9._-]*' AND length(capability) <= 68)),
-            state TEXT NOT NULL CHECK (state IN ('opening', 'live', 'detached', 'ending', 'ended')),
+            state TEXT NOT NULL CHECK (state = 'opening' OR state = 'live' OR state = 'detached' OR state = 'ending' OR state = 'ended'),
             version INTEGER NOT NULL CHECK (version > 0),
             opening TEXT NOT NULL,
             opening_signatures TEXT NOT NULL CHECK (opening_signatures GLOB '[[]*]'),
@@ -66,9 +66,9 @@ extension Schema {
         CREATE TRIGGER session_update BEFORE UPDATE ON session WHEN OLD.state <> 'ended' BEGIN
             SELECT RAISE(ABORT, 'a session moves forward only')
             WHERE NOT (
-                (OLD.state = 'opening' AND NEW.state IN ('live', 'ending', 'ended'))
-                OR (OLD.state = 'live' AND NEW.state IN ('detached', 'ending', 'ended'))
-                OR (OLD.state = 'detached' AND NEW.state IN ('live', 'ending', 'ended'))
+                (OLD.state = 'opening' AND (NEW.state = 'live' OR NEW.state = 'ending' OR NEW.state = 'ended'))
+                OR (OLD.state = 'live' AND (NEW.state = 'detached' OR NEW.state = 'ending' OR NEW.state = 'ended'))
+                OR (OLD.state = 'detached' AND (NEW.state = 'live' OR NEW.state = 'ending' OR NEW.state = 'ended'))
                 OR (OLD.state = 'ending' AND NEW.state = 'ended'));
             SELECT RAISE(ABORT, 'how a session began never changes')
             WHERE (OLD.acceptance IS NOT NULL AND (

@@ -12,7 +12,7 @@ extension Schema {
             person TEXT NOT NULL
                 CHECK (person GLOB '[a-z0-9]*' AND person NOT GLOB '*[^a-z0-9._-]*' AND length(person) <= 63),
             state TEXT NOT NULL
-                CHECK (state IN ('pending', 'approved', 'denied', 'withdrawn', 'lapsed', 'invalidated')),
+                CHECK (state = 'pending' OR state = 'approved' OR state = 'denied' OR state = 'withdrawn' OR state = 'lapsed' OR state = 'invalidated'),
             version INTEGER NOT NULL CHECK (version > 0),
             statement TEXT NOT NULL,
             signatures TEXT NOT NULL CHECK (signatures GLOB '[[]*]'),
@@ -53,7 +53,7 @@ extension Schema {
             SELECT RAISE(ABORT, 'a request begins pending, at version 1')
             WHERE NEW.state IS NOT 'pending' OR NEW.version IS NOT 1;
             SELECT RAISE(ABORT, 'this request exists')
-            WHERE EXISTS (SELECT 1 FROM request WHERE id = NEW.id OR digest = NEW.digest);
+            WHERE EXISTS (SELECT 1 FROM request WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM request WHERE digest = NEW.digest);
             SELECT RAISE(ABORT, 'an extension is of an active grant of the same person, and its next lease')
             WHERE NEW.extends IS NOT NULL AND NOT EXISTS (
                 SELECT 1 FROM request AS r JOIN grant AS g ON g.id = 'g-' || substr(r.id, 3)
@@ -112,7 +112,7 @@ extension Schema {
             id TEXT NOT NULL PRIMARY KEY CHECK (id = 'g-' || substr(request, 3)),
             request TEXT NOT NULL REFERENCES request (id),
             holder TEXT NOT NULL,
-            state TEXT NOT NULL CHECK (state IN ('ready', 'active', 'ending', 'ended', 'lapsed', 'cancelled')),
+            state TEXT NOT NULL CHECK (state = 'ready' OR state = 'active' OR state = 'ending' OR state = 'ended' OR state = 'lapsed' OR state = 'cancelled'),
             version INTEGER NOT NULL CHECK (version > 0),
             granted_seconds INTEGER NOT NULL CHECK (granted_seconds > 0),
             activate_before INTEGER NOT NULL,
@@ -127,7 +127,7 @@ extension Schema {
             created_at INTEGER NOT NULL CHECK (created_at > 0),
             CONSTRAINT activated_after_created CHECK (activate_before > created_at),
             CONSTRAINT activated CHECK (
-                (state IN ('active', 'ending', 'ended')) = (activation IS NOT NULL)
+                (state = 'active' OR state = 'ending' OR state = 'ended') = (activation IS NOT NULL)
                 AND (activation IS NULL) = (activation_signatures IS NULL)
                 AND (activation IS NULL) = (not_before IS NULL) AND (activation IS NULL) = (not_after IS NULL)),
             CONSTRAINT as_signed CHECK (
@@ -137,17 +137,17 @@ extension Schema {
                 not_after IS NULL OR (not_after > not_before AND not_after - not_before <= CASE lease WHEN 1 THEN granted_seconds * 1000 ELSE 86400000 END)),
             CONSTRAINT started_as_planned CHECK (not_before IS NULL OR starts_at IS NULL OR not_before >= starts_at),
             CONSTRAINT extended_when_active CHECK (lease = 1 OR activation IS NOT NULL),
-            CONSTRAINT over CHECK ((state IN ('ended', 'lapsed', 'cancelled')) = (ended_at IS NOT NULL)),
-            CONSTRAINT reasoned CHECK ((state IN ('ending', 'ended', 'cancelled')) = (end_reason IS NOT NULL)),
+            CONSTRAINT over CHECK ((state = 'ended' OR state = 'lapsed' OR state = 'cancelled') = (ended_at IS NOT NULL)),
+            CONSTRAINT reasoned CHECK ((state = 'ending' OR state = 'ended' OR state = 'cancelled') = (end_reason IS NOT NULL)),
             CONSTRAINT lapsed_in_time CHECK (state <> 'lapsed' OR ended_at >= activate_before)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX grant_to_activate ON grant (activate_before) WHERE state = 'ready';
         CREATE INDEX grant_to_expire ON grant (not_after) WHERE state = 'active';
         CREATE INDEX grant_ending ON grant (state) WHERE state = 'ending';
-        CREATE INDEX grant_open ON grant (holder, created_at DESC) WHERE state IN ('ready', 'active', 'ending');
+        CREATE INDEX grant_open ON grant (holder, created_at DESC) WHERE ended_at IS NULL;
         CREATE INDEX grant_by_time ON grant (created_at DESC);
         CREATE INDEX grant_over_early ON grant (coalesce(not_after, activate_before + granted_seconds * 1000))
-            WHERE state IN ('ending', 'ended', 'cancelled');
+            WHERE end_reason IS NOT NULL;
 
         CREATE TRIGGER grant_insert BEFORE INSERT ON grant BEGIN
             SELECT RAISE(ABORT, 'a grant begins ready, at version 1') WHERE NEW.state IS NOT 'ready' OR NEW.version IS NOT 1;
@@ -163,7 +163,7 @@ extension Schema {
         CREATE TRIGGER grant_update BEFORE UPDATE ON grant BEGIN
             SELECT RAISE(ABORT, 'a grant moves forward only')
             WHERE NOT (
-                (OLD.state = 'ready' AND NEW.state IN ('active', 'lapsed', 'cancelled'))
+                (OLD.state = 'ready' AND (NEW.state = 'active' OR NEW.state = 'lapsed' OR NEW.state = 'cancelled'))
                 OR (OLD.state = 'active' AND NEW.state = 'ending')
                 OR (OLD.state = 'active' AND NEW.state = 'active' AND NEW.lease = OLD.lease + 1)
                 OR (OLD.state = 'ending' AND NEW.state = 'ended'));
@@ -181,7 +181,7 @@ extension Schema {
                 OR NEW.not_before IS NOT OLD.not_before
                 OR (NEW.lease = OLD.lease AND NEW.not_after IS NOT OLD.not_after));
             SELECT RAISE(ABORT, 'an activation is of what was asked')
-            WHERE NEW.activation IS NOT NULL
+            WHERE NEW.activation IS NOT NULL AND NEW.activation IS NOT OLD.activation
                 AND NOT EXISTS (
                     SELECT 1 FROM request
                     WHERE id = NEW.request AND instr(NEW.activation, '"request":"' || digest || '"') > 0);
@@ -195,7 +195,7 @@ extension Schema {
         CREATE TABLE review (
             request TEXT NOT NULL PRIMARY KEY REFERENCES request (id),
             requester TEXT NOT NULL,
-            state TEXT NOT NULL CHECK (state IN ('due', 'overdue', 'accepted', 'flagged')),
+            state TEXT NOT NULL CHECK (state = 'due' OR state = 'overdue' OR state = 'accepted' OR state = 'flagged'),
             version INTEGER NOT NULL CHECK (version > 0),
             due_before INTEGER NOT NULL,
             told TEXT NOT NULL CHECK (told GLOB '[[]*]' AND length(told) <= 1048576),
@@ -234,7 +234,7 @@ extension Schema {
         CREATE TRIGGER review_update BEFORE UPDATE ON review BEGIN
             SELECT RAISE(ABORT, 'a review moves forward only')
             WHERE NOT (
-                (OLD.state = 'due' AND NEW.state IN ('overdue', 'accepted', 'flagged'))
+                (OLD.state = 'due' AND (NEW.state = 'overdue' OR NEW.state = 'accepted' OR NEW.state = 'flagged'))
                 OR (OLD.state = 'overdue' AND NEW.state IN ('accepted', 'flagged')));
             SELECT RAISE(ABORT, 'what is to be reviewed never changes')
             WHERE NEW.request IS NOT OLD.request OR NEW.requester IS NOT OLD.requester OR NEW.due_before IS NOT OLD.due_before
@@ -252,7 +252,7 @@ extension Schema {
 
         CREATE TABLE ending (
             digest TEXT NOT NULL PRIMARY KEY CHECK (length(digest) = 64 AND digest NOT GLOB '*[^0-9a-f]*'),
-            kind TEXT NOT NULL CHECK (kind IN ('withdraw', 'release', 'revoke', 'end')),
+            kind TEXT NOT NULL CHECK (kind = 'withdraw' OR kind = 'release' OR kind = 'revoke' OR kind = 'end'),
             subject TEXT NOT NULL CHECK (
                 subject GLOB '?-[0-9a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z][0-9a-hjkmnp-tv-z]'
                 AND (substr(subject, 1, 1) = CASE kind WHEN 'withdraw' THEN 'r' WHEN 'end' THEN 's' ELSE 'g' END

@@ -37,7 +37,7 @@ struct GrowthLoad {
             try grants?.finish()
             stored = max(size, stored + due)
             LoadProgram.tell("\(stored) grants are stored after another \((ContinuousClock.now - begin).microseconds / 1_000_000) s")
-            let sweep = try sweep(scene, expecting: made, from: &now)
+            let sweep = try Self.sweep(scene.databasePath, expecting: made, from: &now)
             let start = try measureStarts(starts, scene)
             if size == sizes.first { try BrokerUnderLoad.check(stintd, scene) }
             let database = try scene.openDatabase(readOnly: true)
@@ -50,6 +50,28 @@ struct GrowthLoad {
         return ["sizes": .array(results)]
     }
 
+    /// Stores the largest of the sizes with what is due, and leaves it: to be copied, and swept by ``sweepStored(_:)``, as often as
+    /// somebody wants to look.
+    func store() throws -> JSONValue {
+        let (size, due) = (try options.number("sizes"), try options.number("due"))
+        var now = Scene.now - .seconds(12 * 3600)
+        let scene = try Scene(try options.text("home"), requesters: 50, approvers: 10, nodes: 1, at: now)
+        var grants = try StoredGrants(scene)
+        try grants.addHistory(max(0, size - due), from: &now)
+        let made = try grants.addDue(due, at: now)
+        try grants.finish()
+        return ["grants": .integer(Int64(grants.count)), "due": .integer(Int64(made))]
+    }
+
+    /// The sweep of what ``store()`` left.
+    static func sweepStored(_ options: Options) throws -> JSONValue {
+        let path = try options.text("home") + "/stint.db"
+        let database = try Connection(path: path, mode: .readOnly)
+        guard var now = try database.ledgerTime() else { throw LoadError("nothing is stored") }
+        let due = try database.grantsDue(at: now + StoredGrants.short, limit: 1_000_000).count
+        return try sweep(path, expecting: due, from: &now)
+    }
+
     private static func size(_ path: String) -> Int64 {
         var status = stat()
         return stat(path, &status) == 0 ? Int64(status.st_size) : 0
@@ -59,9 +81,9 @@ struct GrowthLoad {
 
     /// In this process, over the same code and with the same settings as in a broker: first with nothing due, then with all of
     /// it due at one moment.
-    private func sweep(_ scene: Scene, expecting due: Int, from now: inout Timestamp) throws -> JSONValue {
+    private static func sweep(_ path: String, expecting due: Int, from now: inout Timestamp) throws -> JSONValue {
         let load = try MachineLoad.now()
-        let writer = try Writer(path: scene.databasePath, migrator: Schema.migrator)
+        let writer = try Writer(path: path, migrator: Schema.migrator)
         defer { writer.stop() }
         let moment = Mutex(now.milliseconds)
         let clock = BrokerClock(known: now) { moment.withLock { $0 } }
@@ -83,10 +105,10 @@ struct GrowthLoad {
         ]
     }
 
-    private func idle(_ sweeper: Sweeper) throws -> Sample {
+    private static func idle(_ sweeper: Sweeper) throws -> Sample {
         _ = try sweeper.pass()  // reads the schema and what else a new connection reads
         var sample = Sample()
-        for _ in 0..<Self.idlePasses {
+        for _ in 0..<idlePasses {
             let begin = ContinuousClock.now
             let report = try sweeper.pass()
             sample.add(ContinuousClock.now - begin)

@@ -9,6 +9,8 @@ enum LoadProgram {
     static let usage = """
         stint-loads workflow --home DIR --stintd FILE --callers 1,8,64 --cycles COUNT --rounds COUNT
         stint-loads growth   --home DIR --stintd FILE --sizes 10000,100000,1000000 --due COUNT --starts COUNT
+        stint-loads store    --home DIR --stintd FILE --sizes COUNT --due COUNT
+        stint-loads sweep    --home DIR
         stint-loads hop node|relay --dir DIR [--work yes] [--user NAME]
         stint-loads hop shell|exec --dir DIR [--work yes] [-- WORD...]
         stint-loads agents   --home DIR --stintd FILE --agents 1000,5000,10000 --sessions 100,500,1000
@@ -25,6 +27,8 @@ enum LoadProgram {
             switch arguments.first {
             case "workflow": result = try WorkflowLoad(options).run()
             case "growth": result = try GrowthLoad(options).run()
+            case "store": result = try GrowthLoad(options).store()
+            case "sweep": result = try GrowthLoad.sweepStored(options)
             case "agents": result = try AgentLoad(options).run()
             default: throw LoadError(usage)
             }

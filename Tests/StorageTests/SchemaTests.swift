@@ -59,9 +59,9 @@ import Testing
         SELECT * FROM grant AS g WHERE state = 'ending' AND NOT EXISTS
             (SELECT 1 FROM session AS s WHERE s.grant = g.id AND s.state <> 'ended') LIMIT ?1
         """,
-        "SELECT * FROM grant WHERE holder = ?1 AND state IN ('ready', 'active', 'ending') ORDER BY created_at DESC",
+        "SELECT * FROM grant WHERE holder = ?1 AND ended_at IS NULL ORDER BY created_at DESC",
         """
-        SELECT * FROM grant WHERE state IN ('ending', 'ended', 'cancelled')
+        SELECT * FROM grant WHERE end_reason IS NOT NULL
             AND coalesce(not_after, activate_before + granted_seconds * 1000) > ?1
         ORDER BY coalesce(not_after, activate_before + granted_seconds * 1000) LIMIT ?2
         """,
@@ -86,7 +86,7 @@ import Testing
         ("SELECT * FROM request WHERE state = 'pending' ORDER BY decide_before", "request_due"),
         ("SELECT * FROM request WHERE state = 'pending' AND person = ?1", "request_pending"),
         ("SELECT * FROM session WHERE state <> 'ended'", "session_alive_by_"),
-        ("SELECT * FROM grant WHERE state IN ('ready', 'active', 'ending')", "grant_open"),
+        ("SELECT * FROM grant WHERE ended_at IS NULL", "grant_open"),
     ])
     func `a list follows an index that holds its rows in their order`(query: String, index: String) throws {
         let plan = try database.texts("EXPLAIN QUERY PLAN " + query, column: 3)

@@ -103,7 +103,8 @@ extension Workflow {
             try fallDue(&review)
             report.overdueReviews += 1
         }
-        report.next = try database.nextDeadline()
+        // Asked once: there is another batch behind one that did anything.
+        if report.total == 0 { report.next = try database.nextDeadline() }
     }
 
     private mutating func sweep(_ grant: inout StoredGrant, _ report: inout Sweeper.Report) throws {
