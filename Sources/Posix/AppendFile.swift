@@ -9,13 +9,31 @@ package struct AppendFile: ~Copyable, Sendable {
 
     /// Opens the file, or makes it with this mode and makes its name durable.
     package init(_ path: String, mode: UInt32 = 0o600) throws(SystemError) {
-        let file = try DurableFile.open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, mode: mode)
-        guard try FileStatus(of: file, path).isRegular else {
-            throw SystemError(.notRegularFile, in: "open", about: path)
-        }
+        let file = try Self.open(path, O_CREAT, mode)
         try DurableFile.synchroniseDirectory(of: path)
         self.file = file
         self.path = path
+    }
+
+    /// Makes the file and puts its name and its beginning on disk together: a file system that keeps a journal then writes it
+    /// once, not for each of them.
+    ///
+    /// - Throws: `system.eexist` where there is one.
+    package init(making path: String, beginningWith bytes: [UInt8], mode: UInt32 = 0o600) throws(SystemError) {
+        let file = try Self.open(path, O_CREAT | O_EXCL, mode)
+        try file.writeAll(bytes)
+        try check("fdatasync", path) { fdatasync(file.number) }
+        try DurableFile.synchroniseDirectory(of: path)
+        self.file = file
+        self.path = path
+    }
+
+    private static func open(_ path: String, _ flags: Int32, _ mode: UInt32) throws(SystemError) -> OwnedDescriptor {
+        let file = try DurableFile.open(path, flags | O_WRONLY | O_APPEND | O_NOFOLLOW, mode: mode)
+        guard try FileStatus(of: file, path).isRegular else {
+            throw SystemError(.notRegularFile, in: "open", about: path)
+        }
+        return file
     }
 
     /// The length in bytes, as the file is now.

@@ -11,10 +11,9 @@ package enum Privileges {
     ///
     /// Without root it only passes when the process already is that user; the groups stay as they are then.
     ///
-    /// - Parameter inGroups: whether in all groups of the user, or in the primary one alone and no others beside it.
-    package static func become(_ user: User, inGroups: Bool = true) throws(SystemError) {
+    /// - Parameter groups: those beside the primary one; ``User/groups()`` are all that the user is in.
+    package static func become(_ user: User, in groups: [UInt32]) throws(SystemError) {
         if geteuid() == 0 {
-            let groups = inGroups ? user.groups : []
             try check("setgroups", user.name) { setgroups(groups.count, groups) }
             try check("setresgid", user.name) { setresgid(user.gid, user.gid, user.gid) }
             try check("setresuid", user.name) { setresuid(user.uid, user.uid, user.uid) }

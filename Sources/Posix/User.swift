@@ -11,9 +11,6 @@ package struct User: Equatable, Sendable {
     package let gid: UInt32
     package let home: String
     package let shell: String
-    /// All groups, the primary one among them.
-    package let groups: [UInt32]
-
     /// Looks a user up by name.
     ///
     /// - Throws: `system.invalid-user-name` for anything but `[a-z_][a-z0-9_-]{0,31}`, `system.unknown-user`.
@@ -69,15 +66,15 @@ package struct User: Equatable, Sendable {
         home = entry.pw_dir.map { String(cString: $0) } ?? "/"
         let shell = entry.pw_shell.map { String(cString: $0) } ?? ""
         self.shell = shell.isEmpty ? "/bin/sh" : shell  // passwd(5): an empty field means /bin/sh
-        groups = try Self.groups(of: name, primary: gid)
     }
 
-    private static func groups(of name: String, primary: UInt32) throws(SystemError) -> [UInt32] {
+    /// All groups, the primary one among them. Asks every source of groups that the machine has.
+    package func groups() throws(SystemError) -> [UInt32] {
         var capacity: Int32 = 64
         while true {
             var count = capacity
             var list = [gid_t](repeating: 0, count: Int(capacity))
-            if getgrouplist(name, primary, &list, &count) >= 0 { return Array(list.prefix(Int(count))) }
+            if getgrouplist(name, gid, &list, &count) >= 0 { return Array(list.prefix(Int(count))) }
             // Linux allows 65536 groups a process (NGROUPS_MAX); whoever has more cannot be served.
             guard capacity < 1 << 16 else { throw SystemError(call: "getgrouplist", errno: ERANGE, subject: name) }
             capacity = max(count, capacity * 2)

@@ -2,8 +2,10 @@
 
 import Agent
 import CommandLineKit
+import Evidence
 import Glibc
 
+CryptographyLibrary.start()
 // The commands by which the agent starts itself again are not for people: they skip the parser, because every session waits
 // for two of them.
 let arguments = OwnArguments.words(of: "stint-agent")

@@ -2,6 +2,8 @@
 
 import Client
 import CommandLineKit
+import Evidence
 import Glibc
 
+CryptographyLibrary.start()
 exit(ClientProgram.run(OwnArguments.words(of: "stint")))

@@ -2,6 +2,7 @@
 
 import Broker
 import CommandLineKit
+import Evidence
 import Glibc
 import Posix
 
@@ -9,6 +10,7 @@ import Posix
 enum Stintd {
     static func main() {
         umask(0o077)
+        CryptographyLibrary.start()
         Signals.ignoreBrokenPipe()
         exit(program.main(arguments: OwnArguments.words(of: program.name)))
     }

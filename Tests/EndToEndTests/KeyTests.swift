@@ -36,6 +36,20 @@ struct KeyTests {
         try await Installation.here.run(Programs.stint, arguments, environment: ["STINT_HOME": home])
     }
 
+    @Test func `what the machine's configuration of OpenSSL says changes nothing`() async throws {
+        let here = try Installation.here
+        let path = "\(here.directory)/openssl.cnf"
+        // With it a program has no algorithm at all.
+        let text = "openssl_conf = a\n[a]\nproviders = b\n[b]\nbase = c\n[c]\nactivate = 1\n"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        let asked = try await here.run(
+            Programs.stint, ["status"], environment: ["STINT_HOME": here.home(of: "oncall"), "OPENSSL_CONF": path])
+        #expect(asked.status == 0 && asked.text.contains("reachable"), "\(asked.errors)")
+        let checked = try await here.run(
+            Programs.stintd, ["check", "--home", here.brokerHome], environment: ["OPENSSL_CONF": path])
+        #expect(checked.status == 0, "\(checked.errors)")
+    }
+
     @Test func `a protected key is asked for once, then held, then forgotten`() async throws {
         let home = try copiedHome()
         try await protect(home, with: "correct horse")

@@ -19,7 +19,7 @@ struct UserTests {
 
     @Test func `a user has ids, groups, a home and a shell`() throws {
         let root = try User.named("root")
-        #expect(root.uid == 0 && root.gid == 0 && root.groups.contains(0))
+        #expect(try root.uid == 0 && root.gid == 0 && root.groups().contains(0))
         #expect(root.home == "/root" && root.shell.hasPrefix("/"))
         #expect(try User.current().uid == geteuid())
     }
@@ -39,19 +39,19 @@ struct ProcessStateTests {
     func `after becoming a user nothing of root is left`() async {
         await #expect(processExitsWith: .success) {
             let user = try User.named("nobody")
-            try Privileges.become(user)
+            try Privileges.become(user, in: user.groups())
             #expect(geteuid() == user.uid && getuid() == user.uid && getgid() == user.gid)
-            #expect(getgroups(0, nil) == Int32(user.groups.count))
+            #expect(try getgroups(0, nil) == Int32(user.groups().count))
             #expect(setuid(0) != 0 && setgid(0) != 0)
-            #expect(throws: SystemError.self) { try Privileges.become(try User.named("root")) }
+            #expect(throws: SystemError.self) { try Privileges.become(try User.named("root"), in: []) }
         }
     }
 
     @Test func `an ordinary user stays who they are and becomes nobody else`() async {
         await #expect(processExitsWith: .success) {
-            if geteuid() == 0 { try Privileges.become(try User.named("nobody")) }
-            try Privileges.become(try User.current())
-            let error = #expect(throws: SystemError.self) { try Privileges.become(try User.named("root")) }
+            if geteuid() == 0 { try Privileges.become(try User.named("nobody"), in: []) }
+            try Privileges.become(try User.current(), in: [])
+            let error = #expect(throws: SystemError.self) { try Privileges.become(try User.named("root"), in: []) }
             #expect(error?.code == "system.privileges-kept")
         }
     }

@@ -11,7 +11,7 @@ private struct Session: ~Copyable {
 
     /// Starts a shell with this script as an ordinary user.
     init(_ script: String, group: ControlGroup? = nil) throws {
-        if geteuid() == 0, group == nil { try Privileges.become(try User.named("nobody")) }
+        if geteuid() == 0, group == nil { try Privileges.become(try User.named("nobody"), in: []) }
         try ProcessControl.becomeSubreaper()
         let pipe = try Pipe()
         var request = SpawnRequest("/bin/bash", ["bash", "-c", script])

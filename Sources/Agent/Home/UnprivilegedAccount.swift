@@ -39,7 +39,7 @@ package struct UnprivilegedAccount: Sendable, Equatable {
     ///
     /// Beside the account: no capability and no new privileges, no core dump, and nobody of the same account may look into it.
     package func become() throws(SystemError) {
-        if let user { try Privileges.become(user, inGroups: false) }
+        if let user { try Privileges.become(user, in: []) }
         try Privileges.dropCapabilities()
         try ProcessControl.forbidNewPrivileges()
         try ProcessControl.forbidInspection()

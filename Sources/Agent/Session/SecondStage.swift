@@ -47,9 +47,10 @@ package enum SecondStage {
             var settings = try settings(arguments[2])
             // Before anybody waits for us.
             try limitProcesses(of: user, in: &settings)
+            let groups = try user.groups()
             guard try Transfer.read(gate, maximum: 1).count == 1 else { return notExecutable }
             _ = close(gate)
-            try enter(as: user, group: arguments[1], settings)
+            try enter(as: user, in: groups, group: arguments[1], settings)
             let words = Array(arguments.dropFirst(4))
             switch arguments[3] {
             case "exec": return start(words)
@@ -82,12 +83,12 @@ package enum SecondStage {
         settings.limits[.processes] = SessionSettings.usualProcesses + Int64(try UserProcesses.count(of: user.uid))
     }
 
-    private static func enter(as user: User, group: String, _ settings: SessionSettings) throws {
+    private static func enter(as user: User, in groups: [UInt32], group: String, _ settings: SessionSettings) throws {
         if !group.isEmpty { try ControlGroup(existing: group).add(0) }
         for (limit, value) in settings.limits { try lower(limit, to: UInt64(value)) }
         // The supervisor's is not for the session.
         if geteuid() == 0 { try ProcessControl.setNiceness(0) }
-        try Privileges.become(user)
+        try Privileges.become(user, in: groups)
         if settings.noNewPrivileges { try ProcessControl.forbidNewPrivileges() }
         umask(0o022)
         // After becoming the user: what they may not enter is not their working directory.

@@ -30,10 +30,12 @@ package struct SessionFolder: Sendable {
     /// the folder is what a crash left of making or removing it.
     package var isEmpty: Bool { access(leasePath, F_OK) != 0 && access(receiptPath, F_OK) != 0 }
 
-    /// Makes the folder with the lease in it.
+    /// Makes the folder with the lease in it. Durable when it returns.
     package func make(for terms: SessionTerms) throws {
-        try DurableFile.makeDirectory(path)
+        guard mkdir(path, 0o700) == 0 else { throw SystemError(call: "mkdir", errno: errno, subject: path) }
         try DurableFile.writeAtomically(Array((terms.json.text + "\n").utf8), to: leasePath)
+        // Last, so that a file system with a journal has it on disk already: without its lease the folder is nothing.
+        try DurableFile.synchroniseDirectory(of: path)
         guard mkfifo(controlPath, 0o600) == 0 || errno == EEXIST else {
             throw SystemError(call: "mkfifo", errno: errno, subject: controlPath)
         }

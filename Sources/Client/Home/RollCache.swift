@@ -32,6 +32,8 @@ package struct RollCache {
                 let entry = try SignedText(try JSONValue(parsing: Array(line), limits: JSONLimits(bytes: 1024 * 1024)))
                 let isChecked = line.endIndex < checked
                 try add(entry, isChecked: isChecked)
+                lines += line
+                lines.append(UInt8(ascii: "\n"))
                 if !isChecked { areSignaturesGood = areSignaturesGood && entry.areAllSignaturesGood }
             } catch {
                 throw ClientError.fileDamaged(path, what: "line \(index + 1): \(Failures.message(of: error))")
@@ -50,7 +52,11 @@ package struct RollCache {
         guard !entries.isEmpty else { return }
         let before = roll.number
         do {
-            for entry in entries { try add(entry) }
+            for entry in entries {
+                try add(entry)
+                lines += Array(entry.json.text.utf8)
+                lines.append(UInt8(ascii: "\n"))
+            }
         } catch {
             if roll.number > before { try save() }
             throw error
@@ -80,8 +86,6 @@ package struct RollCache {
         } else {
             try roll.append(entry)
         }
-        lines += Array(entry.json.text.utf8)
-        lines.append(UInt8(ascii: "\n"))
     }
 
     /// Replaces the file, unless another command of the same person has written more meanwhile.
