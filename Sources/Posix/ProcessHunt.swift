@@ -89,7 +89,8 @@ struct ProcessHunt {
     }
 
     /// Whether somebody carries the session's mark, or it could not be seen that nobody does: two looks in a row, because
-    /// numbers start again at the bottom and a stray may start another behind us.
+    /// numbers start again at the bottom and a stray may start another behind us. One is enough where nobody started anybody
+    /// meanwhile: all who were there when it began were there when it came to them, or are gone without a successor.
     private func mayHaveStrays() -> Bool {
         var mark = EnvironmentMark(SessionProcesses.variable, session)
         var quietLooks = 0
@@ -97,6 +98,7 @@ struct ProcessHunt {
             var isQuiet = true
             var isFound = false
             do throws(SystemError) {
+                let newest = try ProcessList.newestNumber()
                 try ProcessList.forEach { pid in
                     guard !isFound, !spared.contains(pid) else { return }
                     switch mark.look(at: pid) {
@@ -105,6 +107,7 @@ struct ProcessHunt {
                     case .gone: isQuiet = false
                     }
                 }
+                if !isFound, let newest, try ProcessList.newestNumber() == newest { return false }
             } catch {
                 return true
             }

@@ -40,6 +40,14 @@ package enum ProcessList {
         }
     }
 
+    /// The number that was given out last, to a process or a thread: the fifth field of /proc/loadavg. While it stays, nobody
+    /// has started anybody.
+    static func newestNumber() throws(SystemError) -> UInt64? {
+        let text = try DurableFile.readKernelFile("/proc/loadavg", maximumBytes: 128)
+        let last = text.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }.last
+        return last.flatMap(Decimal.parse)
+    }
+
     /// The process and all above it.
     static func lineage(of process: Int32) -> Set<Int32> {
         var line: Set<Int32> = []

@@ -114,6 +114,30 @@ struct SessionProcessesTests {
         }
     }
 
+    @Test func `strays that fork as fast as they can, below nobody of ours, are caught`() async {
+        await #expect(processExitsWith: .success) {
+            // We are no subreaper here: what its parent leaves goes to somebody above us.
+            let id = "s-stray\(getpid())"
+            var request = SpawnRequest(
+                "/bin/bash", ["bash", "-c", "f() { f & exit; }; for i in 1 2 3; do f & done"],
+                environment: [("STINT_SESSION", id), ("PATH", "/usr/bin:/bin")])
+            request.newSession = true
+            let status = try request.start().wait()
+            #expect(status == .exited(0))
+            let outcome = SessionProcesses(session: id).end()
+            #expect(outcome.left == [] && outcome.killed >= 1, "\(outcome)")
+            #expect(SessionProcesses(session: id).end() == SessionProcesses.Outcome(killed: 0, left: []))
+        }
+    }
+
+    @Test func `the number given out last moves with whoever starts`() throws {
+        let newest = try ProcessList.newestNumber()
+        let before = try #require(newest)
+        _ = try SpawnRequest("/bin/true", ["true"]).start().wait()
+        let after = try ProcessList.newestNumber()
+        #expect(after != before)
+    }
+
     @Test func `a session of another name is not touched`() async {
         await #expect(processExitsWith: .success) {
             let session = try Session("printf x; exec sleep 1000")
