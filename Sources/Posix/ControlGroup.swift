@@ -12,7 +12,12 @@ package struct ControlGroup: Equatable, Sendable {
     /// A group that was made before, by this process or another.
     package init(existing path: String) { self.path = path }
 
-    /// Makes a group `stint/NAME` below our own group, or else at the top.
+    /// The unit of a service manager that is there for the groups of sessions. It has one process, for a manager removes the
+    /// group of a unit without any, and that one can be moved: the kernel counts the processes of groups below one that has none
+    /// of its own (cgroups(7), "no internal processes").
+    private static let unit = "stint-sessions.service"
+
+    /// Makes a group `stint/NAME` below the unit for sessions beside our own, or below our own group, or else at the top.
     ///
     /// - Throws: why there can be none: `system.no-control-group`, or what the system says, as is usual without root.
     package static func make(_ name: String) throws(SystemError) -> ControlGroup {
@@ -21,8 +26,15 @@ package struct ControlGroup: Equatable, Sendable {
         guard let mount = try mountPoint() else {
             throw SystemError(.noControlGroup("no cgroup2 is mounted"), in: "mkdir", about: name)
         }
+        let own = try ownPath()
+        // One that we may not write to was handed to somebody else.
+        let unit = mount + DurableFile.directory(of: own) + "/" + Self.unit
+        if own.hasSuffix(".service"), access(unit, W_OK) == 0 {
+            // Where it was taken away meanwhile, our own does.
+            if let group = try? make(name, in: unit) { return group }
+        }
         do {
-            return try make(name, in: mount + ownPath())
+            return try make(name, in: mount + own)
         } catch {
             // Under a service manager only our own branch is ours; elsewhere ours may not be writable and the top is.
             return try make(name, in: mount)
@@ -31,16 +43,25 @@ package struct ControlGroup: Equatable, Sendable {
 
     private static func make(_ name: String, in parent: String) throws(SystemError) -> ControlGroup {
         let base = (parent.utf8.last == UInt8(ascii: "/") ? String(parent.dropLast()) : parent) + "/stint"
-        if mkdir(base, 0o755) != 0, errno != EEXIST { throw SystemError(call: "mkdir", errno: errno, subject: base) }
+        try makeDirectory(base)
         let group = ControlGroup(existing: base + "/" + name)
         // What a supervisor that was killed left behind; with a process in it the removal fails, and so do we.
         try group.remove()
-        try check("mkdir", group.path) { mkdir(group.path, 0o755) }
+        try makeDirectory(group.path)
         guard access(group.path + "/cgroup.kill", F_OK) == 0 else {
             try group.remove()
             throw SystemError(.noControlGroup("the kernel has no cgroup.kill (Linux 5.14)"), in: "mkdir", about: name)
         }
         return group
+    }
+
+    /// Whoever is in the group may read what its limits are, whatever our umask says. One that is there stays.
+    private static func makeDirectory(_ path: String) throws(SystemError) {
+        guard mkdir(path, 0o755) == 0 else {
+            if errno == EEXIST { return }
+            throw SystemError(call: "mkdir", errno: errno, subject: path)
+        }
+        try check("chmod", path) { chmod(path, 0o755) }
     }
 
     /// Moves a process into the group; 0 is the caller.
@@ -53,14 +74,24 @@ package struct ControlGroup: Equatable, Sendable {
     package func limitProcesses(to count: Int64) throws(SystemError) -> Bool {
         if access(path + "/pids.max", F_OK) != 0 {
             let base = ControlGroup(existing: DurableFile.directory(of: path))
-            let offered = try DurableFile.readKernelFile(base.path + "/cgroup.controllers", maximumBytes: 4096)
-            guard offered.split(whereSeparator: { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }).contains(where: { $0.elementsEqual("pids".utf8) })
-            else { return false }
-            // There is no process in it, so its groups stay as they are (cgroups(7), "no internal processes").
+            if try !base.mayCountProcesses() {
+                let unit = ControlGroup(existing: DurableFile.directory(of: base.path))
+                // Never the agent's own: no service manager could start the agent in it again while a session lives.
+                guard unit.path.hasSuffix("/" + Self.unit), try unit.mayCountProcesses() else { return false }
+                try unit.moveOwnMembers(to: "rest")
+                try unit.write("+pids", to: "cgroup.subtree_control")
+            }
+            // There is no process in this one either.
             try base.write("+pids", to: "cgroup.subtree_control")
         }
         try write(count < Self.unlimited ? String(count) : "max", to: "pids.max")
         return true
+    }
+
+    /// Whether the controller `pids` was handed down to this group.
+    private func mayCountProcesses() throws(SystemError) -> Bool {
+        try DurableFile.readKernelFile(path + "/cgroup.controllers", maximumBytes: 4096)
+            .split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }.contains { $0.elementsEqual("pids".utf8) }
     }
 
     /// As many as the kernel has numbers for (PID_MAX_LIMIT).
@@ -68,12 +99,21 @@ package struct ControlGroup: Equatable, Sendable {
 
     /// The processes in the group and in groups that the session made below it.
     package func members() throws(SystemError) -> [Int32] {
-        let bytes = try DurableFile.readKernelFile(path + "/cgroup.procs", maximumBytes: 1 << 20)
-        var members = bytes.split(separator: UInt8(ascii: "\n")).compactMap {
-            Decimal.parse($0).flatMap(Int32.init(exactly:))
-        }
+        var members = try ownMembers()
         for child in try childGroups() { members += try child.members() }
         return members
+    }
+
+    private func ownMembers() throws(SystemError) -> [Int32] {
+        try DurableFile.readKernelFile(path + "/cgroup.procs", maximumBytes: 1 << 20).split(separator: UInt8(ascii: "\n")).compactMap {
+            Decimal.parse($0).flatMap(Int32.init(exactly:))
+        }
+    }
+
+    private func moveOwnMembers(to name: String) throws(SystemError) {
+        let below = ControlGroup(existing: path + "/" + name)
+        try Self.makeDirectory(below.path)
+        for pid in try ownMembers() { try below.add(pid) }
     }
 
     /// Whether a process is in the group or below it.

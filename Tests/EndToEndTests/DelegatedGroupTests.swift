@@ -27,6 +27,34 @@ import Testing
         exec setpriv --reuid "$user" --regid "$user" --clear-groups "$@"
         """
 
+    /// As two units of a service manager: one that the agent is in, and one whose only process keeps it open for sessions.
+    private static let units = """
+        set -e
+        mkdir -p "$1/stint-agent.service" "$1/stint-sessions.service"
+        echo $$ > "$1/stint-agent.service/cgroup.procs"
+        shift 2
+        umask 077
+        exec "$@"
+        """
+
+    @Test(.enabled(if: Programs.isRoot && mount != nil)) func `sessions are in the group of the unit for sessions, where there is one beside the agent's`() async throws {
+        let slice = try #require(Self.mount) + "/stint-units-\(UInt32.random(in: 0 ... .max))"
+        defer {
+            for folder in ["/stint-agent.service/stint", "/stint-agent.service", "/stint-sessions.service/stint", "/stint-sessions.service", ""] {
+                rmdir(slice + folder)
+            }
+        }
+        let setting = Installation.Setting(
+            rules: ["runAs": "[\"\(Programs.user)\"]"], agentStarter: ["/bin/sh", "-c", Self.units, "starter", slice, Programs.user])
+        try await Installation.with(setting) { here in
+            _ = try await here.grant()
+            let own = String(slice.dropFirst(try #require(Self.mount).count))
+            let inside = try await here.exec("sh", "-c", "cat /proc/self/cgroup; test -r \"$1$(sed -n s/^0:://p /proc/self/cgroup)/cgroup.events\" && echo readable", "sh", try #require(Self.mount)).checked().text
+            #expect(inside.contains("0::\(own)/stint-sessions.service/stint/s-"), "\(inside)")
+            #expect(inside.contains("\nreadable\n"), "\(inside)")
+        }
+    }
+
     @Test(.enabled(if: Programs.isRoot && mount != nil)) func `the agent ends its sessions by a group of its own in it, without being root`() async throws {
         let group = try #require(Self.mount) + "/stint-delegated-\(UInt32.random(in: 0 ... .max))"
         defer {

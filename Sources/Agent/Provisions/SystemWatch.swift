@@ -92,7 +92,7 @@ struct SystemWatch {
                     "/etc/crontab", "/etc/anacrontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly",
                     "/etc/cron.monthly", "/var/spool/cron",
                 ]
-            ), (.units, ["/etc/systemd", "/run/systemd/system", "/usr/local/lib/systemd", "/etc/init.d", "/etc/rc.local"]),
+            ), (.units, ["/etc/systemd", "/run/systemd/system", "/run/systemd/transient", "/usr/local/lib/systemd", "/etc/init.d", "/etc/rc.local"]),
             (.accounts, ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/sudoers", "/etc/sudoers.d", "/etc/ld.so.preload"]),
         ] {
             for path in paths {
@@ -121,9 +121,10 @@ struct SystemWatch {
     /// Regular files with those bits whose owner, mode or contents changed since the session began.
     private func newSetIDFiles(_ look: inout Look) -> [String] {
         var found: [String] = []
+        // What is small comes first: on a slow machine the time is up in the others.
         let places = [
-            "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt", "/tmp", "/var/tmp", "/dev/shm",
-            "/root", "/home",
+            "/usr/local/bin", "/usr/local/sbin", "/dev/shm", "/root", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/opt", "/tmp", "/var/tmp",
+            "/home",
         ]
         for path in places {
             Self.walk(roots.prefix + path, depth: 3, &look) { path, status in
