@@ -30,7 +30,7 @@ package struct ArchiveReceiver: ~Copyable {
         while folder.utf8.count > 1, folder.utf8.last == UInt8(ascii: "/") { folder.removeLast() }
         var template = Array((folder + "/.stint-copy-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else { throw .system(SystemError(call: "mkdtemp", errno: errno, subject: folder)) }
-        let workshop = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let workshop = String(decoding: template.dropLast().map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
         (self.folder, self.name, self.expected, self.archiver, self.workshop) = (folder, name, expected, archiver, workshop)
     }
 

@@ -120,6 +120,6 @@ extension NodeFacts {
         guard bytes.count == 16 else { return bytes.map { String($0) }.joined(separator: ".") + ":\(port)" }
         var name = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         guard inet_ntop(AF_INET6, bytes, &name, socklen_t(name.count)) != nil else { return nil }
-        return "[" + String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) + "]:\(port)"
+        return "[" + String(decoding: name.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self) + "]:\(port)"
     }
 }
