@@ -99,6 +99,20 @@ struct EndingTests {
         try await here.expectNothingLeft(of: session, reason: "failed")
     }
 
+    @Test func `the supervisor is asked to end while the broker is away: it signs and does not wait, and the agent delivers`() async throws {
+        try await Installation.with(.init(turn: .patient)) { here in
+            let session = try await here.markedShell()
+            let supervisor = try #require(here.supervisors.first { $0.commandLine.contains(session.id) })
+            try await here.killBroker()
+            let start = ContinuousClock.now
+            kill(supervisor.pid, SIGTERM)
+            try await eventually("the supervisor's end", within: .seconds(20)) { here.supervisors.allSatisfy { $0.pid != supervisor.pid } }
+            #expect(.now - start < .seconds(10))
+            try await here.startBroker()
+            try await here.expectNothingLeft(of: session, reason: "failed")
+        }
+    }
+
     @Test func `the agent is killed: the session goes on, and still ends when it is told to`() async throws {
         try await Installation.with(.init(turn: .patient)) { here in
             let session = try await here.markedShell()

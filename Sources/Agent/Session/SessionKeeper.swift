@@ -22,6 +22,8 @@ final class SessionKeeper {
     private static let readerTime: Duration = .seconds(1)
     /// How long a reader may take for what hangs on client and broker: somewhat more than it gives them itself.
     private static let deliveryTime = SessionReader.patienceWithoutBroker + .seconds(5)
+    /// The same for one whose keeper was asked to end, as when the machine goes down: the agent delivers what it does not.
+    private static let leavingTime: Duration = .seconds(2)
     /// A key for connections that waited for longer with its reader is made anew: the machine's clock may have been set since.
     private static let keyAge: Duration = .seconds(3600)
 
@@ -43,6 +45,8 @@ final class SessionKeeper {
     private var deadline: (at: ContinuousClock.Instant, reason: Session.EndReason)
     private let maximumEnd: ContinuousClock.Instant
     private var armed: ContinuousClock.Instant?
+    /// Whether it was asked to end.
+    private var isLeaving = false
     /// The version of the lease that is held now.
     private var leaseVersion: Int64
     var program: SessionProgram?
@@ -269,10 +273,16 @@ final class SessionKeeper {
             switch signal {
             case .child:
                 for (pid, status) in ProcessControl.collectEnded() where pid == program?.pid { programEnded(status) }
-            case .terminate, .interrupt: finish(.failed, "The supervisor was asked to end (signal \(signal.rawValue)).")
+            case .terminate, .interrupt: leave(signal)
             case .hangUp, .kill, .continue, .stop, .windowChange: break
             }
         }
+    }
+
+    private func leave(_ signal: Signal) {
+        isLeaving = true
+        finish(.failed, "The supervisor was asked to end (signal \(signal.rawValue)).")
+        if phase >= .emptying, let phaseEnd { self.phaseEnd = min(phaseEnd, .now + Self.leavingTime) }
     }
 
     private func programEnded(_ status: ExitStatus) {
@@ -325,7 +335,7 @@ final class SessionKeeper {
     func closing() {
         guard reader.isThere else { return phase = .over }
         phase = .closing
-        phaseEnd = .now + Self.deliveryTime
+        phaseEnd = .now + (isLeaving ? Self.leavingTime : Self.deliveryTime)
     }
 
     func dismissReader() {
