@@ -26,6 +26,8 @@ package final class Connection {
     /// Statements not in use now, by the address of their SQL. One in use is taken out, so that the same SQL
     /// inside a loop over its own rows gets a second statement instead of resetting the first.
     private var idle: [UnsafePointer<UInt8>: Statement] = [:]
+    /// Memory that never moves, for SQLite to write into; see ``leaveCheckpoints()``.
+    private let pagesInLog = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
     /// - Throws: ``StorageError/cannotOpen(path:reason:)`` for a file of another user or with a mode that lets others in.
     package init(path: String, mode: Mode = .readWrite) throws(StorageError) {
@@ -35,6 +37,7 @@ package final class Connection {
         case .readOnly: try DatabaseFile.check(path)
         }
         handle = try Self.open(path, mode)
+        pagesInLog.initialize(to: 0)
         do {
             try configure(mode)
         } catch {
@@ -49,6 +52,7 @@ package final class Connection {
     deinit {
         idle.removeAll()
         sqlite3_close_v2(handle)
+        pagesInLog.deallocate()
     }
 
     // MARK: - Statements
@@ -121,6 +125,31 @@ package final class Connection {
         guard isInTransaction else { return }
         // An error here means that SQLite will not write it either: the transaction is not in the log.
         _ = sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+    }
+
+    // MARK: - The log
+
+    /// How long the log was after the last commit, in pages; 0 before ``leaveCheckpoints()``.
+    var logLength: Int { Int(pagesInLog.pointee) }
+
+    /// From now on somebody else brings the log into the database: a commit does not.
+    func leaveCheckpoints() {
+        sqlite3_wal_hook(
+            handle,
+            { context, _, _, pages in
+                context?.assumingMemoryBound(to: Int32.self).pointee = pages
+                return SQLITE_OK
+            }, pagesInLog)
+    }
+
+    /// Brings into the database what of the log nobody reads any more. Writers go on meanwhile.
+    ///
+    /// - Returns: how many pages are left in the log.
+    func checkpoint() -> Int {
+        var (inLog, done): (Int32, Int32) = (0, 0)
+        // Whatever keeps it from being done, a full disk or another who does it: the log holds everything, and is tried again.
+        let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, &inLog, &done)
+        return code == SQLITE_OK ? Int(max(0, inLog - done)) : 0
     }
 
     // MARK: - Looking after the file

@@ -10,6 +10,8 @@
 ///     take what waits ─▶ BEGIN IMMEDIATE ─▶ SAVEPOINT · job · RELEASE ─▶ … ─▶ COMMIT ─▶ completions
 ///                                                       └ throws: ROLLBACK TO
 ///
+/// The log is brought into the database by a thread of its own (``Checkpointer``).
+///
 /// Another process may write to the same file; BEGIN IMMEDIATE waits for its turn.
 package final class Writer: Sendable {
     /// How many jobs share a transaction at most: some 20 ms of work, so that another process gets its turn.
@@ -17,13 +19,16 @@ package final class Writer: Sendable {
 
     private let queue: JobQueue
     private let thread: WorkerThread
+    private let checkpointer: Checkpointer
 
     /// Opens the database, making it when there is none, and brings its schema up to date.
     package init(path: String, migrator: Migrator = Migrator([])) throws(StorageError) {
         let connection = try Connection(path: path)
         try migrator.migrate(connection)
         let queue = JobQueue()
-        let batches = BatchWriter(connection)
+        let checkpointer = try Checkpointer(path: path)
+        let batches = BatchWriter(connection, checkpointer)
+        self.checkpointer = checkpointer
         self.queue = queue
         thread = try WorkerThread {
             while true {
@@ -36,6 +41,7 @@ package final class Writer: Sendable {
 
     deinit {
         queue.close()
+        checkpointer.close()
     }
 
     /// Does `job` in a transaction.
@@ -76,6 +82,9 @@ package final class Writer: Sendable {
         precondition(!thread.isCurrent, "the writer cannot wait for itself")
         queue.close()
         thread.join()
+        // Whoever closes the file last takes its log away, and of two at once neither does.
+        checkpointer.close()
+        checkpointer.join()
     }
 }
 
@@ -84,9 +93,12 @@ package final class Writer: Sendable {
 /// `@unchecked Sendable`: made by the writer's maker, then touched by the writer's thread only.
 private final class BatchWriter: @unchecked Sendable {
     private let connection: Connection
+    private let checkpointer: Checkpointer
 
-    init(_ connection: Connection) {
+    init(_ connection: Connection, _ checkpointer: Checkpointer) {
         self.connection = connection
+        self.checkpointer = checkpointer
+        connection.leaveCheckpoints()
     }
 
     /// Does the jobs in one transaction, or in several when SQLite ends one early, and tells every caller.
@@ -118,6 +130,7 @@ private final class BatchWriter: @unchecked Sendable {
             return refuse(jobs, error)
         }
         for tell in outcomes { tell() }
+        checkpointer.committed(connection)
         return jobs.count
     }
 

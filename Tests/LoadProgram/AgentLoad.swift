@@ -31,9 +31,12 @@ struct AgentLoad {
         let begin = ContinuousClock.now
         let scene = try Scene(try options.text("home"), requesters: people, approvers: 1, nodes: nodes)
         LoadProgram.tell("\(nodes) nodes have joined after \((ContinuousClock.now - begin).microseconds / 1_000_000) s")
+        let startLoad = try MachineLoad.now()
+        let first = try BrokerUnderLoad.start(stintd, scene, answering: scene.requesters[0].key)
+        let firstStart = first.startTime
+        try first.stop()
         let broker = try BrokerUnderLoad.start(stintd, scene, answering: scene.requesters[0].key)
         let far = try FarEnds(scene, broker)
-        let startLoad = try MachineLoad.now()
         var points: [JSONValue] = [try point(broker, agents: 0, sessions: 0)]
         var connected = 0
         for count in agents {
@@ -51,7 +54,7 @@ struct AgentLoad {
         try verify(scene, far, connected, opened)
         let start: JSONValue = [
             "nodes": .integer(Int64(nodes)), "roll": .integer(scene.roll.number),
-            "microseconds": .integer(broker.startTime.microseconds), "load": startLoad,
+            "first": .integer(firstStart.microseconds), "microseconds": .integer(broker.startTime.microseconds), "load": startLoad,
         ]
         far.stop()
         try broker.stop()

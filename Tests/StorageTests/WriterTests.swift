@@ -43,6 +43,26 @@ import Testing
         }
     }
 
+    private func size(_ suffix: String = "") -> Int {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: directory.database + suffix)
+        return attributes?[.size] as? Int ?? 0
+    }
+
+    @Test func `the log is brought into the database beside the writer, which keeps what it holds`() throws {
+        let writer = try writer()
+        let megabyte = String(repeating: "x", count: 1 << 20)
+        for number in 0..<24 {
+            try writer.perform { try $0.run("INSERT INTO number (value, note) VALUES (?1, ?2)", .integer(Int64(number)), .text(megabyte)) }
+        }
+        let limit = ContinuousClock.now + .seconds(20)
+        while size() < 8 << 20, ContinuousClock.now < limit { usleep(1000) }
+        #expect(size() >= 8 << 20, "\(size()) bytes, and \(size("-wal")) of them in the log")
+        let count = try writer.perform { try $0.first("SELECT count(*) AS n, sum(length(note)) AS bytes FROM number") }
+        #expect(try count?.integer("n") == 24 && count?.integer("bytes") == 24 << 20)
+        writer.stop()
+        #expect(size("-wal") == 0 && size() >= 24 << 20)
+    }
+
     @Test func `a job that throws is undone alone`() throws {
         let writer = try writer()
         let outcomes = try submitTogether(
