@@ -17,7 +17,7 @@
 ///   trusted (SQLite 3.40 with `trusted_schema=OFF`).
 /// - SQLite's text functions stop at a NUL, hence the CHECKs named `plain`.
 /// - `IN` with three constants or more, and OR over two indexes, have SQLite make a temporary table each time they are asked, which
-///   was a third of the cost of a change: hence `=` with OR, and two times EXISTS.
+///   was much of the cost of a change: hence `=` with OR, and two times EXISTS.
 /// - A CHECK passes when it is NULL, hence IS where a value may be missing.
 package enum Schema {
     /// Never edit a migration that has been released: add one.

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -29,6 +30,8 @@ def arguments():
     parser.add_argument("--cycles", type=int, default=1600, help="workflow: cycles of a round by 8 callers or more")
     parser.add_argument("--sizes", default="10000,100000,1000000", help="growth: stored grants")
     parser.add_argument("--due", type=int, default=10000, help="growth: grants that are due at once")
+    parser.add_argument("--stored", metavar="DIR", action="append", default=[],
+                        help="growth: also sweep a copy of what `stint-loads store --home DIR` left, which no broker can start with")
     parser.add_argument("--starts", type=int, default=3, help="growth: starts at each size")
     parser.add_argument("--agents", default="1000,5000,10000", help="agents: connected nodes")
     parser.add_argument("--sessions", default="100,500,1000", help="agents: live sessions, with all nodes connected")
@@ -58,9 +61,25 @@ def measure(options):
             if run.returncode != 0:
                 sys.exit(f"stint-loads {part} ended with {run.returncode}")
             found[part] = json.loads(run.stdout)
+            if part == "growth":
+                found[part]["sizes"] += [sweep_stored(options.bin, home, directory) for home in options.stored]
         finally:
             shutil.rmtree(directory, ignore_errors=True)
     return found
+
+
+def sweep_stored(programs, home, directory):
+    shutil.rmtree(f"{directory}/stored", ignore_errors=True)
+    shutil.copytree(home, f"{directory}/stored")
+    os.sync()  # what the copy left to be written is no part of the sweep
+    run = subprocess.run([f"{programs}/stint-loads", "sweep", "--home", f"{directory}/stored"], stdout=subprocess.PIPE, text=True)
+    if run.returncode != 0:
+        sys.exit(f"stint-loads sweep ended with {run.returncode}")
+    path = f"{directory}/stored/stint.db"
+    database = sqlite3.connect(path)
+    grants, = database.execute('SELECT count(*) FROM "grant"').fetchone()
+    ledger, = database.execute("SELECT max(number) FROM ledger").fetchone()
+    return {"grants": grants, "ledger": ledger, "bytes": os.stat(path).st_size, "sweep": json.loads(run.stdout), "starts": []}
 
 
 def load(path):
@@ -114,13 +133,14 @@ def growth(found):
     rows = []
     for size in sizes:
         sweep, starts = size["sweep"], size["starts"]
+        started = [milliseconds(median(start["microseconds"] for start in starts)),
+                   f"{median(start['memory']['pss'] for start in starts) / 1024:.1f} MiB"] if starts else ["-", "-"]
         rows.append([
             f"{size['grants']:,}", f"{size['ledger']:,}", f"{size['bytes'] / 1e6:,.0f} MB",
             f"{sweep['due']:,} in {sweep['microseconds'] / 1e6:.2f} s", f"{sweep['processorTime'] / 1e6:.2f} s",
             f"{milliseconds(sweep['idleBefore']['median'])} / {milliseconds(sweep['idleAfter']['median'])}",
             milliseconds(max(sweep["idleBefore"]["worst"], sweep["idleAfter"]["worst"])),
-            milliseconds(median(start["microseconds"] for start in starts)),
-            f"{median(start['memory']['pss'] for start in starts) / 1024:.1f} MiB",
+            *started,
             spread([float(sweep["load"])] + [float(start["load"]) for start in starts])])
     text = table(["grants", "ledger", "database", "all that is due", "of it processor time", "idle pass before / after",
                   "worst of 40", "start to first answer", "memory (PSS)", "load"], rows)
@@ -128,8 +148,9 @@ def growth(found):
     seconds = [size["sweep"]["microseconds"] / 1e6 for size in sizes]
     processor = [size["sweep"]["processorTime"] / 1e6 for size in sizes]
     idle = [size["sweep"]["idleAfter"]["median"] / 1000 for size in sizes]
-    starts = [median(start["microseconds"] for start in size["starts"]) / 1000 for size in sizes]
-    memory = [median(start["memory"]["pss"] for start in size["starts"]) / 1024 for size in sizes]
+    started = [size for size in sizes if size["starts"]]
+    starts = [(size["grants"], median(start["microseconds"] for start in size["starts"]) / 1000) for size in started]
+    memory = [(size["grants"], median(start["memory"]["pss"] for start in size["starts"]) / 1024) for size in started]
     due = sizes[0]["sweep"]["due"]
     return text, {
         "sweep": plot.chart(f"Ending {due:,} grants that are due at once", "grants stored", "seconds",
@@ -138,9 +159,9 @@ def growth(found):
         "idle": plot.chart("A pass of the sweeper with nothing due", "grants stored", "milliseconds",
                            [("measured", list(zip(grants, idle))), ("limit", [(x, 5) for x in grants])], logarithmic=True),
         "start": plot.chart("Start of stintd to its first answer", "grants stored", "milliseconds",
-                            [("measured", list(zip(grants, starts)))], logarithmic=True),
+                            [("measured", starts)], logarithmic=True),
         "start-memory": plot.chart("Memory of stintd after its start", "grants stored", "MiB (PSS)",
-                                   [("measured", list(zip(grants, memory)))], logarithmic=True),
+                                   [("measured", memory)], logarithmic=True),
     }
 
 
