@@ -86,8 +86,8 @@ package final class WebSocketStream: @unchecked Sendable {
                 incoming.commit(count)
                 hasUnexamined = true
                 total += count
-                // A short record is a key stroke: use it at once instead of asking the kernel for more.
-                if count < Self.record || !connection.hasPending { return .some }
+                // What is here is used at once, instead of asking the kernel for more.
+                if !connection.hasPending { return .some }
             case .wouldBlock: return total > 0 ? .some : .wouldBlock
             case .end: return total > 0 ? .some : .ended
             }

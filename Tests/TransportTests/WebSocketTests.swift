@@ -33,6 +33,19 @@ struct WebSocketTests {
         #expect(try server.receive()?.bytes == one + two + three)
     }
 
+    @Test func `short messages that have come are had at once`() throws {
+        let (server, client) = try streams()
+        for byte in UInt8(1)...3 {
+            client.enqueue(.binary, [byte])
+            try client.flushAll()
+        }
+        #expect(try server.fill() == .some)
+        for byte in UInt8(1)...3 { #expect(try server.next()?.bytes == [byte]) }
+        let nothing = try server.next()
+        #expect(nothing == nil)
+        #expect(!server.hasBuffered)
+    }
+
     @Test func `a mask goes on where the part before it ended`() {
         let plain = (0..<150).map { UInt8($0) }
         for cut in 0...150 {
