@@ -7,9 +7,11 @@ package enum Limits {
     /// What a sender of bulk data puts into a frame: with all headers and tags it fills four TLS records and not a little of a
     /// fifth, and fits one segment of a loopback connection.
     package static let frameFill = 65_280
+    /// The same for a terminal's output, of which so much is in flight: three TLS records.
+    package static let terminalFill = 48_896
     /// Bytes in flight from end to end before the sender waits for credit, for a terminal: Control-C then stops a flood
     /// within a quarter of a second on a slow terminal (measured).
-    package static let terminalCredit = 128 * 1024
+    package static let terminalCredit = 112 * 1024
     /// The same for what goes to a terminal: a paste. What is typed behind it waits for it in any case.
     package static let terminalInputCredit = 512 * 1024
     /// What a client may hold for a terminal that is fast, beside ``terminalCredit``: it takes that much in ``aheadTime``.

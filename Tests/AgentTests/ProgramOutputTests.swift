@@ -49,6 +49,18 @@ import Testing
         #expect(output.room == 0)
     }
 
+    @Test func `a flood is read in whole frames, and a little more than one frame is still one`() throws {
+        let flood = ProgramOutput(.output, .output, from: pipe.reader.number, window: 300_000)
+        let bytes = [UInt8](repeating: 7, count: Limits.frameFill + 100)
+        try #require(try bytes.withUnsafeBytes { try pipe.writer.write($0) } == bytes.count)
+        #expect(flood.read() == Limits.frameFill)
+        #expect(flood.read() == 100)
+        var sizes: [Int] = []
+        while flood.hasUnsent { flood.send { _, bytes in sizes.append(bytes.count) } }
+        #expect(sizes == [Limits.frameFill + 100])
+        #expect(flood.hasRoom)
+    }
+
     @Test func `what was never written is acknowledged by nobody`() throws {
         try write([1, 2])
         #expect(!output.acknowledge(3))

@@ -52,10 +52,12 @@ import Transport
     @Test func `output stops at the window until the client has consumed it`() async throws {
         let session = try await TestSession("head -c 3000000 /dev/zero; exec sleep 60")
         session.client.acknowledges = false
-        try await session.client.listen { $0.output.count >= Limits.streamCredit }
+        // Of the last bytes of a window none is worth a read.
+        let least = Limits.streamCredit - ProgramOutput.leastRoom
+        try await session.client.listen { $0.output.count > least }
         try session.client.send(.close)
         let record = try await session.finish()
-        #expect(record.output.count == Limits.streamCredit)
+        #expect(record.output.count > least && record.output.count <= Limits.streamCredit)
         #expect(record.receipt?.reason == .clientClosed)
     }
 

@@ -50,9 +50,9 @@ import Testing
         // 64 KiB in 2 ms are 800 KiB in 25.
         #expect(fast.bytesAhead(consumed: step, isBehind: true, at: start + .milliseconds(2)) == Limits.terminalAhead)
         #expect(fast.bytesAhead(consumed: step + 1, isBehind: true, at: start + .seconds(9)) == Limits.terminalAhead)
-        // Of 64 KiB in 10 ms, 160 KiB in 25, 128 are on their way in any case.
-        #expect(fast.bytesAhead(consumed: 2 * step, isBehind: true, at: start + .milliseconds(12)) == 32 * 1024)
-        #expect(fast.bytesAhead(consumed: 3 * step, isBehind: true, at: start + .milliseconds(25)) == 0)
+        // Of 64 KiB in 10 ms, 160 KiB in 25, 112 are on their way in any case.
+        #expect(fast.bytesAhead(consumed: 2 * step, isBehind: true, at: start + .milliseconds(12)) == 48 * 1024)
+        #expect(fast.bytesAhead(consumed: 3 * step, isBehind: true, at: start + .milliseconds(27)) == 0)
         #expect(fast.bytesAhead(consumed: 9 * step, isBehind: false, at: start + .milliseconds(26)) == 0)
     }
 
@@ -64,6 +64,14 @@ import Testing
         #expect(window.credit(waiting: 25) == nil)
         #expect(window.credit(waiting: 0) == 50)
         try window.receive(100, at: 50)
+    }
+
+    @Test func `a sender that has room is told of half a window at once`() throws {
+        var window = ReceivingWindow(window: 100)
+        try window.receive(49, at: 0)
+        #expect(window.credit(waiting: 0, isAhead: true) == nil)
+        try window.receive(1, at: 49)
+        #expect(window.credit(waiting: 0, isAhead: true) == 50)
     }
 
     @Test func `output that is here already is told apart when a session goes on`() throws {

@@ -74,21 +74,19 @@ final class ProgramInput {
         return credited
     }
 
+    /// - Returns: how many were taken.
     private func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int {
         guard !isClosed, descriptor >= 0 else { return bytes.count }
-        var rest = bytes
-        while !rest.isEmpty {
-            do throws(SystemError) {
-                let written = try Transfer.write(descriptor, rest)
-                rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-            } catch {
-                if error.wouldBlock { return bytes.count - rest.count }
-                // The program closed its input (EPIPE), or ended (EIO). That is its right.
-                isClosed = true
-                return bytes.count
-            }
+        guard !bytes.isEmpty else { return 0 }
+        do throws(SystemError) {
+            // Once: who takes less than all of it is full.
+            return try Transfer.write(descriptor, bytes)
+        } catch {
+            if error.wouldBlock { return 0 }
+            // The program closed its input (EPIPE), or ended (EIO). That is its right.
+            isClosed = true
+            return bytes.count
         }
-        return bytes.count
     }
 
     private func append(_ bytes: UnsafeRawBufferPointer) {

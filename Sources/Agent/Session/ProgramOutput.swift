@@ -20,6 +20,7 @@ final class ProgramOutput {
     private let limit: Int
     /// What is read before it is sent.
     private let piece: Int
+    private let fill: Int
     private var ring: ByteRing
     /// Offset of the next byte to send over the present connection.
     private(set) var position: UInt64 = 0
@@ -27,13 +28,19 @@ final class ProgramOutput {
     private var recorded: UInt64 = 0
     private(set) var isOpen = true
 
-    init(_ kind: Frame.Kind, _ stream: Frame.Stream, from descriptor: Int32, window: Int) {
+    /// Less room than that is not worth a read in a flood. The client gives credit for half of its window at the latest.
+    static let leastRoom = 16 * 1024
+
+    /// - Parameter fill: payload of a frame in a flood.
+    init(_ kind: Frame.Kind, _ stream: Frame.Stream, from descriptor: Int32, window: Int, fill: Int = Limits.frameFill) {
         self.kind = kind
         self.stream = stream
         self.descriptor = descriptor
         self.window = window
         limit = 4 * max(window, Limits.streamCredit / 4)
-        piece = window / 4
+        self.fill = fill
+        // Whole frames.
+        piece = max(1, window / 4 / fill) * fill
         ring = ByteRing(limit: limit)
     }
 
@@ -43,6 +50,7 @@ final class ProgramOutput {
     var end: UInt64 { ring.start + UInt64(ring.count) }
     /// How many bytes may be read before the client and the recorder have taken more.
     var room: Int { min(window - Int(clamping: end - acknowledged), limit - ring.count) }
+    var hasRoom: Bool { room >= Self.leastRoom }
     var hasUnsent: Bool { position < end }
 
     /// The client has consumed everything before `offset`. False when that cannot be.
@@ -99,7 +107,9 @@ final class ProgramOutput {
 
     /// Lends the next bytes to send, at most one frame's payload, and counts them as sent.
     func send(_ body: (_ offset: UInt64, UnsafeRawBufferPointer) throws -> Void) rethrows {
-        try ring.withBytes(at: position, maximum: min(piece, Limits.frameFill)) { bytes in
+        // A rest that fits into the frame is none of its own.
+        let isLast = end - position <= UInt64(Limits.framePayload)
+        try ring.withBytes(at: position, maximum: isLast ? Limits.framePayload : fill) { bytes in
             try body(position, bytes)
             position += UInt64(bytes.count)
         }

@@ -23,7 +23,10 @@ final class ProgramStreams {
         case 1:
             (isTerminal, inputDescriptor) = (true, owned[0].number)
             input = ProgramInput(window: Limits.terminalInputCredit)
-            outputs = [ProgramOutput(.output, .output, from: owned[0].number, window: Limits.terminalCredit)]
+            outputs = [
+                ProgramOutput(
+                    .output, .output, from: owned[0].number, window: Limits.terminalCredit, fill: Limits.terminalFill)
+            ]
         case 3:
             (isTerminal, inputDescriptor) = (false, owned[0].number)
             input = ProgramInput(window: Limits.streamCredit)

@@ -219,7 +219,7 @@ final class SessionReader {
         case .asked, .counted, .closing, .over: return false
         }
         // A full window is not read any further, whoever is missing: client, recorder or broker. The program waits.
-        return output.isOpen && output.room > 0
+        return output.isOpen && output.hasRoom
     }
 
     /// Sets the timer when something is due before it would fire. Where it fires too early, it is set again.
@@ -244,7 +244,8 @@ final class SessionReader {
 
     private func move(_ program: ProgramStreams, at now: ContinuousClock.Instant) {
         if isRunning {
-            if !program.input.isEmpty { program.input.drain(into: program.inputDescriptor) }
+            // Only where the wait has found room: a terminal takes 4 KiB at once, and what waits comes in much larger pieces.
+            if entries[Slot.input].found != [] { program.input.drain(into: program.inputDescriptor) }
             program.closeInputIfEnded()
             if let offset = program.input.takeCredit() { send(.credit(.input, offset: offset)) }
         }

@@ -84,9 +84,11 @@ package struct ReceivingWindow: Sendable {
     ///
     /// - Parameter waiting: received bytes that are not written to the operator's terminal or pipe yet, less what counts as
     ///   written (``DrainPace``). More than before is no credit taken back.
-    package mutating func credit(waiting: Int) -> UInt64? {
+    /// - Parameter isAhead: the sender has room although nothing is given now: half of the window is worth a frame then, and
+    ///   not a quarter. A frame of credit costs each of four passages as much as one with data.
+    package mutating func credit(waiting: Int, isAhead: Bool = false) -> UInt64? {
         let consumed = received - UInt64(waiting)
-        guard consumed >= credited + window / 4 else { return nil }
+        guard consumed >= credited + window / (isAhead ? 2 : 4) else { return nil }
         credited = consumed
         return consumed
     }
