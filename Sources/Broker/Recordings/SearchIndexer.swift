@@ -26,7 +26,7 @@ final class SearchIndexer: Sendable {
     /// Recordings that are looked up at once.
     private static let batch = 100
     /// For each moment of work so many of rest, while recordings grow.
-    private static let restsForWork = 4
+    private static let restsForWork = 19
     private static let longestRest: Duration = .milliseconds(250)
 
     /// Makes the index, if it is not there or is none any more.
