@@ -23,6 +23,9 @@ package struct PollEntry: Sendable {
         raw = pollfd(fd: number, events: wanted.rawValue, revents: 0)
     }
 
+    /// One that the wait skips.
+    package static let nothing = PollEntry(-1, [])
+
     /// What to wait for. Empty waits for hang-ups and failures only.
     package var wanted: Events {
         get { Events(rawValue: raw.events) }

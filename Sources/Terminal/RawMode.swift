@@ -21,8 +21,10 @@ package struct RawMode: ~Copyable {
     }
 
     /// Puts the modes back and reports what `deinit` would have to swallow.
-    package consuming func restore() throws(SystemError) {
-        let result = Self.set(terminal, before)
+    ///
+    /// - Parameter afterOutput: only once the terminal has taken what was written to it; a terminal that was stopped does not.
+    package consuming func restore(afterOutput: Bool = true) throws(SystemError) {
+        let result = Self.set(terminal, before, afterOutput ? TCSADRAIN : TCSANOW)
         discard self
         guard result == 0 else { throw SystemError(call: "tcsetattr", errno: result) }
     }
@@ -30,9 +32,9 @@ package struct RawMode: ~Copyable {
     deinit { _ = Self.set(terminal, before) }
 
     /// Returns 0 or the error number.
-    private static func set(_ terminal: Int32, _ modes: termios) -> Int32 {
+    private static func set(_ terminal: Int32, _ modes: termios, _ when: Int32 = TCSADRAIN) -> Int32 {
         var modes = modes
-        while tcsetattr(terminal, TCSADRAIN, &modes) != 0 {
+        while tcsetattr(terminal, when, &modes) != 0 {
             if errno != EINTR { return errno }
         }
         return 0

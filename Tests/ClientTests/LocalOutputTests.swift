@@ -2,6 +2,7 @@
 
 import Glibc
 import Posix
+import Terminal
 import Testing
 
 @testable import Client
@@ -56,6 +57,89 @@ import Testing
         try output.flush()
         #expect(output.waiting == 0)
         #expect(try pair.second.read(maximum: 10) == [1, 2, 3])
+    }
+
+    /// A terminal that changes nothing, and somebody at its end.
+    private func withTerminal(_ body: (_ slave: Int32, _ mode: consuming RawMode, borrowing PseudoTerminal) throws -> Void) throws {
+        let terminal = try PseudoTerminal(columns: 80, rows: 24)
+        try terminal.master.setNonBlocking()
+        let slave = open(terminal.slavePath, O_RDWR | O_NOCTTY | O_CLOEXEC)
+        defer { close(slave) }
+        try body(slave, try RawMode(slave), terminal)
+    }
+
+    /// Everything that comes before the terminal is silent for a while.
+    private func readAll(_ terminal: borrowing PseudoTerminal, atLeast count: Int = 0) throws -> [UInt8] {
+        var (read, entries) = ([UInt8](), [PollEntry(terminal.master.number, .input)])
+        while try Poll.wait(&entries, timeout: read.count < count ? .seconds(10) : .milliseconds(50)) > 0 {
+            read += try terminal.master.read(maximum: 5000)
+        }
+        return read
+    }
+
+    @Test func `a flood for a terminal is written by a thread, whole and in its order`() throws {
+        try withTerminal { slave, mode, terminal in
+            var output = LocalOutput(slave)
+            let total = (0..<700_000).map { UInt8(truncatingIfNeeded: $0 ^ $0 >> 8 ^ $0 >> 16) }
+            var (read, added, hadThread) = ([UInt8](), 0, false)
+            while added < total.count || output.waiting > 0 {
+                // Floods and lines in turns.
+                let piece = min(added % 2 == 0 ? 40_001 : 99, total.count - added)
+                total[added..<added + piece].withUnsafeBytes { output.add($0) }
+                added += piece
+                try output.flush()
+                hadThread = hadThread || output.wanted.map { $0.number != output.descriptor } ?? false
+                read += try readAll(terminal)
+                if let wanted = output.wanted {
+                    var entries = [wanted]
+                    _ = try Poll.wait(&entries, timeout: .seconds(10))
+                }
+            }
+            read += try readAll(terminal, atLeast: total.count - read.count)
+            #expect(read == total)
+            #expect(hadThread)
+            try mode.restore()
+        }
+    }
+
+    @Test func `a terminal that was stopped does not hold up who leaves it`() throws {
+        try withTerminal { slave, mode, terminal in
+            var output = LocalOutput(slave)
+            [UInt8](repeating: 7, count: 300_000).withUnsafeBytes { output.add($0) }
+            try output.flush()
+            #expect(output.waiting == 300_000)
+            var entries = [PollEntry(terminal.master.number, .input)]
+            try #require(try Poll.wait(&entries, timeout: .seconds(10)) > 0, "the thread has begun")
+            let isFree = output.abandon(within: .milliseconds(50))
+            #expect(!isFree, "nobody reads")
+            #expect(output.waiting == 0)
+            try mode.restore(afterOutput: false)
+            let read = try readAll(terminal, atLeast: 1)
+            let isFreeNow = output.abandon(within: .seconds(10))
+            #expect(isFreeNow, "a piece was on its way, and nothing behind it")
+            let rest = try readAll(terminal)
+            #expect(read.count + rest.count < 100_000)
+        }
+    }
+
+    @Test func `a flood for a terminal that is gone is told`() throws {
+        try withTerminal { slave, mode, _ in
+            let other = try PseudoTerminal(columns: 80, rows: 24)
+            let gone = open(other.slavePath, O_RDWR | O_NOCTTY | O_CLOEXEC)
+            defer { close(gone) }
+            var output = LocalOutput(gone)
+            _ = consume other
+            [UInt8](repeating: 7, count: 300_000).withUnsafeBytes { output.add($0) }
+            #expect(throws: SessionFault.outputClosed) {
+                for _ in 0..<100 {
+                    try output.flush()
+                    guard let wanted = output.wanted else { break }
+                    var entries = [wanted]
+                    _ = try Poll.wait(&entries, timeout: .seconds(1))
+                }
+            }
+            try mode.restore()
+        }
     }
 
     @Test func `our own lines are not counted to the session's bytes`() throws {

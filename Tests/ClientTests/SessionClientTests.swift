@@ -6,6 +6,7 @@ import Glibc
 import Posix
 import Protocol
 import Synchronization
+import Terminal
 import Testing
 
 @testable import Client
@@ -19,7 +20,7 @@ import Testing
         private let stuck: Pipe
 
         /// - Parameter isStuck: whether the output goes into a pipe that nobody reads.
-        init(input: [UInt8], isStuck: Bool) throws {
+        init(input: [UInt8], isStuck: Bool, from terminal: Int32?) throws {
             let home = try TemporaryHome()
             func open(_ name: String, _ flags: Int32) -> Int32 { Glibc.open(home.home.path + name, flags | O_CLOEXEC, 0o600) }
             self.home = home
@@ -27,7 +28,7 @@ import Testing
             let stuck = try Pipe()
             let output = open("/out", O_WRONLY | O_CREAT)
             descriptors = SessionClient.Descriptors(
-                input: open("/in", O_RDONLY), output: isStuck ? dup(stuck.writer.number) : output,
+                input: terminal.map { dup($0) } ?? open("/in", O_RDONLY), output: isStuck ? dup(stuck.writer.number) : output,
                 errors: open("/err", O_WRONLY | O_CREAT))
             if isStuck { close(output) }
             self.stuck = stuck
@@ -64,13 +65,14 @@ import Testing
     }
 
     private func run(
-        input: [UInt8] = [], terminal: Bool = false, isStuck: Bool = false, _ node: @escaping @Sendable (inout NodeEnd) throws -> Void
+        input: [UInt8] = [], terminal: Bool = false, isStuck: Bool = false, from slave: Int32? = nil,
+        _ node: @escaping @Sendable (inout NodeEnd) throws -> Void
     ) throws -> Outcome {
         let size = OpeningStatement.Terminal(type: "xterm", columns: 80, rows: 24)
         let plan = SessionPlan(
             use: GrantUse(node: try NodeName("db-1"), capability: .exec, runAs: nil), command: ["x"],
             terminal: terminal ? size : nil, language: "")
-        let desk = try Desk(input: input, isStuck: isStuck)
+        let desk = try Desk(input: input, isStuck: isStuck, from: slave)
         let slot = try Slot()
         // The client blocks signals on its thread, which must not be one of the test runner's.
         try Thread.start("client") {
@@ -115,6 +117,28 @@ import Testing
         }
         #expect(outcome.ending != nil)
         #expect(received.withLock { $0 } == input)
+    }
+
+    @Test func `what was pasted into a terminal comes in frames as large as it gives, and what is typed at once`() throws {
+        let terminal = try PseudoTerminal(columns: 80, rows: 24)
+        try terminal.master.setNonBlocking()
+        let slave = open(terminal.slavePath, O_RDWR | O_NOCTTY | O_CLOEXEC)
+        defer { close(slave) }
+        let raw = try RawMode(slave)
+        let pasted = (0..<9000).map { UInt8(ascii: "a") + UInt8($0 % 26) }
+        try #require(try pasted.withUnsafeBytes { try terminal.master.write($0) } == pasted.count)
+        let frames = Mutex<[[UInt8]]>([])
+        let outcome = try run(input: [], terminal: true, from: slave) { node in
+            while frames.withLock({ $0.joined().count }) < pasted.count {
+                if case .input(_, let bytes) = try node.hear() { frames.withLock { $0.append(bytes) } }
+            }
+            try node.end()
+        }
+        #expect(outcome.ending != nil)
+        let heard = frames.withLock { $0 }
+        #expect(Array(heard.joined()) == pasted)
+        #expect(heard.count < 3)
+        try raw.restore(afterOutput: false)
     }
 
     @Test func `input stops at the window until there is credit`() throws {

@@ -24,7 +24,7 @@ struct SessionReport {
     }
 
     func run(on descriptors: SessionClient.Descriptors = SessionClient.Descriptors()) throws -> Int32 {
-        let client = SessionClient(session, on: descriptors)
+        let client = try SessionClient(session, on: descriptors)
         do {
             let result = try client.run()
             if client.isInLine { console.errors("\n") }

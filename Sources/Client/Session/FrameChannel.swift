@@ -40,6 +40,8 @@ package final class FrameChannel {
         self.opener = opener
     }
 
+    /// Whether a sign of life was asked for: ``silence`` is nearer then.
+    package var isAsking: Bool { askedAt != nil }
     package var descriptor: Int32 { stream.descriptor }
     package var outgoingBytes: Int { stream.outgoingBytes }
     package var hasBuffered: Bool { stream.hasBuffered }

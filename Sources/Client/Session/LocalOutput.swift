@@ -7,19 +7,27 @@ import Posix
 /// blocking. A pipe or a terminal is opened once more, for us alone, and that one never blocks. Where it cannot be, we write
 /// only when poll says that a piece fits (poll(2): for a pipe, PIPE_BUF bytes).
 struct LocalOutput: ~Copyable {
-    /// What to wait for.
+    /// The terminal, pipe or file.
     let descriptor: Int32
+    private let shared: Int32
     private let own: OwnedDescriptor?
     private let isOurs: Bool
     private var bytes: [UInt8] = []
     private var head = 0
     private let piece: Int
+    /// Whether what it does not take at once may be given to ``writer``.
+    private let isTerminal: Bool
+    private var writer: TerminalWriter?
+    /// Bytes that the writer has and has not written yet.
+    private var given = 0
     /// Bytes among those that wait that the session has not sent.
     private var ours = 0
 
     private static let pipePiece = 4096
     private static let filePiece = 1024 * 1024
     private static let slack = 64 * 1024
+    /// So much at once is more than a terminal takes.
+    private static let flood = 8 * 1024
 
     /// - Parameter isShared: write to the descriptor itself, as where it cannot be opened once more.
     init(_ descriptor: Int32, isShared: Bool = false) {
@@ -27,8 +35,10 @@ struct LocalOutput: ~Copyable {
         let kind = fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : 0
         let again = isShared ? -1 : Self.openAgain(descriptor, kind)
         isOurs = again >= 0
+        shared = descriptor
         own = isOurs ? OwnedDescriptor(owning: again) : nil
         self.descriptor = isOurs ? again : descriptor
+        isTerminal = isOurs && kind == S_IFCHR
         piece = kind == S_IFREG ? Self.filePiece : Self.pipePiece
     }
 
@@ -41,7 +51,14 @@ struct LocalOutput: ~Copyable {
         return open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
     }
 
-    var waiting: Int { bytes.count - head }
+    deinit { writer?.stop() }
+
+    var waiting: Int { bytes.count - head + given }
+    /// What to wait for until more can be written; `nil` where nothing waits.
+    var wanted: PollEntry? {
+        if given > 0, let writer { return PollEntry(writer.number, .input) }
+        return waiting > 0 ? PollEntry(descriptor, .output) : nil
+    }
     /// Of the session's own bytes, for its credit. Never too many: ours may have been written before.
     var waitingOfSession: Int { max(0, waiting - ours) }
 
@@ -64,7 +81,34 @@ struct LocalOutput: ~Copyable {
     ///
     /// - Throws: ``SessionFault/outputClosed`` where nobody reads any more.
     mutating func flush() throws {
-        while waiting > 0 {
+        do throws(SystemError) {
+            try writeOn()
+        } catch {
+            if error.errno == EPIPE || error.errno == EIO { throw SessionFault.outputClosed }
+            throw error
+        }
+    }
+
+    /// What waits is not written any more.
+    ///
+    /// - Returns: whether others may write now.
+    mutating func abandon(within time: Duration) -> Bool {
+        bytes = []
+        (head, given) = (0, 0)
+        return writer?.abandon(within: time) ?? true
+    }
+
+    private mutating func writeOn() throws(SystemError) {
+        if given > 0, let writer {
+            given = try writer.look()
+            // What came meanwhile has to stand behind it.
+            if given > 0 { return giveRest(to: writer) }
+        }
+        if isTerminal, bytes.count - head >= Self.flood {
+            if writer == nil { writer = try TerminalWriter(shared) }
+            if let writer { return giveRest(to: writer) }
+        }
+        while head < bytes.count {
             if !isOurs {
                 var entries = [PollEntry(descriptor, .output)]
                 guard try Poll.wait(&entries, timeout: .zero) > 0 else { return }
@@ -74,15 +118,21 @@ struct LocalOutput: ~Copyable {
                 head += try bytes.span.bytes.withUnsafeBytes { (all: UnsafeRawBufferPointer) throws(SystemError) in
                     try Transfer.write(descriptor, UnsafeRawBufferPointer(rebasing: all[head..<end]))
                 }
-                // It is full: to ask again would be a system call in vain for each 4 KiB that a terminal takes.
-                if isOurs, head < end { return }
             } catch {
-                if error.wouldBlock { return }
-                if error.errno == EPIPE || error.errno == EIO { throw SessionFault.outputClosed }
-                throw error
+                guard error.wouldBlock else { throw error }
+                return
             }
+            // It is full: to ask again would be a system call in vain for each 4 KiB that a terminal takes.
+            if isOurs, head < end { return }
         }
         bytes.removeAll(keepingCapacity: true)
         (head, ours) = (0, 0)
+    }
+
+    private mutating func giveRest(to writer: TerminalWriter) {
+        guard head < bytes.count else { return }
+        given += bytes.count - head
+        writer.give(&bytes, from: head)
+        head = 0
     }
 }

@@ -20,6 +20,9 @@ struct Notices {
     private var titleDue: ContinuousClock.Instant = .now
     private var shownTitle: String?
 
+    /// Whether ``take(until:)`` had to wait for the session to draw on.
+    private(set) var isHeldBack = false
+
     private static let maximumLines = 50
 
     init(node: NodeName, terminalType: String) {
@@ -50,6 +53,7 @@ struct Notices {
 
     /// What is to be written now; empty where nothing is, or where it would garble something.
     mutating func take(until end: Timestamp) -> [UInt8] {
+        isHeldBack = !screen.isBetween || (screen.isFullScreen && !lines.isEmpty)
         guard screen.isBetween else { return [] }
         var bytes: [UInt8] = isBellDue ? [0x07] : []
         isBellDue = false

@@ -11,7 +11,7 @@ import Terminal
 /// What the operator types.
 extension SessionClient {
     var wantsInput: Bool {
-        !inputEnded && ending == nil && closing == nil && inputRoom > 0
+        !inputEnded && !hasEnded && !isClosing && inputRoom > 0
             && (channel?.outgoingBytes ?? 0) < Self.outgoingLimit
     }
 
@@ -19,7 +19,7 @@ extension SessionClient {
     var inputRoom: Int { inputWindow.available - 2 }
 
     func readInput() throws {
-        let bytes: [UInt8]
+        var bytes: [UInt8]
         do throws(SystemError) {
             bytes = try Transfer.read(descriptors.input, maximum: min(hasTerminal ? Self.typedSize : Limits.frameFill, inputRoom))
         } catch {
@@ -28,6 +28,7 @@ extension SessionClient {
             bytes = []  // the terminal is gone, or we are in the background
         }
         guard !bytes.isEmpty else { return try endInput() }
+        if hasTerminal, bytes.count >= Self.terminalPiece { try addPasted(to: &bytes) }
         let typed = takeTyped(bytes)
         guard var keys = escapes else { return try forward(typed) }
         let segments = keys.feed(typed)
@@ -37,6 +38,18 @@ extension SessionClient {
             case .forward(let part): try forward(takeTyped(part))
             case .command(let command): try obey(command)
             }
+        }
+    }
+
+    /// A paste: the terminal gives more as soon as it is asked.
+    private func addPasted(to bytes: inout [UInt8]) throws(SystemError) {
+        var entries = [PollEntry(descriptors.input, .input)]
+        while bytes.count < min(Self.typedSize, inputRoom), try Poll.wait(&entries, timeout: .zero) > 0 {
+            // What cannot be read now is read, or found to be over, the next time.
+            guard entries[0].found == .input, let more = try? Transfer.read(descriptors.input, maximum: min(Self.typedSize, inputRoom) - bytes.count)
+            else { return }
+            bytes += more
+            if more.count < Self.terminalPiece { return }
         }
     }
 
@@ -53,11 +66,12 @@ extension SessionClient {
     }
 
     func forward(_ bytes: [UInt8]) throws {
-        guard closing == nil, !bytes.isEmpty else { return }
+        guard !isClosing, !bytes.isEmpty else { return }
         let offset = inputWindow.sent
         inputWindow.send(bytes.count)
         if session.ticket != nil { kept.append(bytes) }
         try channel?.sendInput(bytes, offset: offset)
+        if channel?.isAsking == true { isDisturbed = true }
         lastInput = bytes.last
     }
 

@@ -41,16 +41,22 @@ package final class SessionClient {
 
     static let endOfFileKey: UInt8 = 0x04
     static let endKeyPause: Duration = .seconds(2)
-    static let typedSize = 16 * 1024
+    /// What a terminal gives at once at most (n_tty), and how much of that is made one frame, which is one TLS record.
+    static let terminalPiece = 4095
+    static let typedSize = 3 * terminalPiece
+    /// By how much the timer may be early.
+    private static let timerSlack: Duration = .seconds(10)
     /// Input is not read further while this much of it waits for the socket.
     static let outgoingLimit = 256 * 1024
     static let closeTime: Duration = .seconds(5)
     static let signalTime: Duration = .seconds(1)
+    /// How long a terminal may take for a piece of output that is on its way to it when the session is over.
+    static let lastWriteTime: Duration = .milliseconds(200)
 
     let session: OpenedSession
     /// `nil` while the connection is lost.
     var channel: FrameChannel?
-    var outage: Outage?
+    var outage: Outage? { didSet { isDisturbed = true } }
     var signedAt: Timestamp
     /// What the broker said about the end, for the case that the node's own word does not come.
     package internal(set) var brokerEnd: (reason: Session.EndReason, detail: String)?
@@ -66,10 +72,11 @@ package final class SessionClient {
     var errorOutput: LocalOutput
     var inputEnded = false
     /// When the key that ends a terminal's input is pressed again, and how often it may be.
-    var endKey: (due: ContinuousClock.Instant, left: Int)?
+    var endKey: (due: ContinuousClock.Instant, left: Int)? { didSet { isDisturbed = true } }
     var lastInput: UInt8?
     var lastOutput: UInt8?
-    var ending: SessionEnding?
+    var ending: SessionEnding? { didSet { hasEnded = ending != nil } }
+    private(set) var hasEnded = false
     var isGreeted = false
     /// Whether the connection may hold something that was not read: the last wait, or the last read, found something.
     var mayHaveMore = true
@@ -78,14 +85,22 @@ package final class SessionClient {
     var moreTime: MoreTime
     /// When the grant ends, as the node says.
     var notAfter: Timestamp
-    var closing: (result: Result, deadline: ContinuousClock.Instant)?
+    var closing: (result: Result, deadline: ContinuousClock.Instant)? { didSet { isClosing = closing != nil } }
+    private(set) var isClosing = false
+    /// Whether something may be due, or due at another time than ``armed``. Nothing of that is looked at for each key.
+    var isDisturbed = true
+    private let timer: DeadlineTimer
+    private var armed: ContinuousClock.Instant?
+    /// From when on a sign of life is a reason to set the timer anew, so that it does not fire in vain.
+    private var lookAgain: ContinuousClock.Instant = .now
 
     var hasTerminal: Bool { session.plan.terminal != nil }
 
     /// Whether the terminal's cursor stands behind text of the session, so that our last line needs a line of its own.
     package var isInLine: Bool { isRaw && lastOutput != nil && lastOutput != UInt8(ascii: "\n") }
 
-    package init(_ session: OpenedSession, on descriptors: Descriptors = Descriptors()) {
+    package init(_ session: OpenedSession, on descriptors: Descriptors = Descriptors()) throws(SystemError) {
+        timer = try DeadlineTimer()
         self.session = session
         self.descriptors = descriptors
         channel = session.channel
@@ -121,10 +136,11 @@ package final class SessionClient {
         let raw = try RawMode(descriptors.input)
         if let opening = notices?.opening { output.addOwn(opening) }
         let result = Swift.Result { try attend(news) }
+        let isFree = output.abandon(within: Self.lastWriteTime)
         // As below: nobody is there to see it.
-        if let closing = notices?.closing { try? Transfer.writeAll(descriptors.output, closing) }
+        if isFree, let closing = notices?.closing { try? Transfer.writeAll(descriptors.output, closing) }
         // A terminal that is gone needs no restoring.
-        try? raw.restore()
+        try? raw.restore(afterOutput: isFree)
         return try result.get()
     }
 
@@ -155,7 +171,7 @@ package final class SessionClient {
     func loop(_ signals: borrowing SignalDescriptor) throws -> Result {
         var entries = [
             PollEntry(-1, .input), PollEntry(signals.number, .input), PollEntry(-1, .input),
-            PollEntry(-1, .output), PollEntry(-1, .output), PollEntry(-1, .input), PollEntry(-1, .input),
+            .nothing, .nothing, PollEntry(-1, .input), PollEntry(-1, .input), PollEntry(timer.number, .input),
         ]
         while true {
             do {
@@ -169,39 +185,59 @@ package final class SessionClient {
 
     /// One wait, and everything that it found.
     func turn(_ entries: inout [PollEntry], _ signals: borrowing SignalDescriptor) throws -> Result? {
-        giveNotice()
-        try pressEndKeyAgain()
+        if isDisturbed {
+            giveNotice()
+            try pressEndKeyAgain()
+        }
         try flush()
-        if let ending, output.waiting == 0, errorOutput.waiting == 0 { return result(of: ending) }
-        if let closing, ContinuousClock.now >= closing.deadline { return closing.result }
+        if hasEnded || isClosing, let result = over { return result }
+        if isDisturbed { try arm() }
+        let channel = channel
         let isWriting = channel.map { $0.outgoingBytes > 0 } ?? false
         entries[0].wanted = isWriting ? [.input, .output] : .input
-        entries[0].number = ending == nil ? channel?.descriptor ?? -1 : -1
+        entries[0].number = hasEnded ? -1 : channel?.descriptor ?? -1
         entries[2].number = wantsInput ? descriptors.input : -1
-        entries[3].number = output.waiting > 0 ? output.descriptor : -1
-        entries[4].number = errorOutput.waiting > 0 ? errorOutput.descriptor : -1
+        entries[3] = output.wanted ?? .nothing
+        entries[4] = errorOutput.wanted ?? .nothing
         entries[5].number = outage?.number ?? -1
         entries[6].number = moreTime.number
-        let isReady = channel?.hasBuffered == true && ending == nil
-        _ = try Poll.wait(&entries, timeout: isReady ? .zero : due.map { max(.zero, ContinuousClock.now.duration(to: $0)) })
+        let isReady = !hasEnded && channel?.hasBuffered == true
+        _ = try Poll.wait(&entries, timeout: isReady ? .zero : nil)
+        if entries[7].isReadable, timer.takeExpiry() { (armed, isDisturbed) = (nil, true) }
         if entries[1].isReadable {
+            isDisturbed = true
             while let signal = try signals.next() { try handle(signal) }
         }
         mayHaveMore = isReady || entries[0].isReadable
-        if ending == nil, isReady || entries[0].isReadable { _ = try receive() }
-        if wantsInput, entries[2].found.contains(.invalid) {
-            try endInput()  // the client was started with its standard input closed
-        } else if wantsInput, entries[2].isReadable {
+        if !hasEnded, mayHaveMore, try receive(), let channel, channel.heardAt >= lookAgain { isDisturbed = true }
+        if entries[2].found.contains(.invalid) {
+            if wantsInput { try endInput() }  // the client was started with its standard input closed
+        } else if entries[2].isReadable, wantsInput {
             try readInput()
         }
         if entries[6].isReadable, let news = moreTime.news() { show(news) }
-        try keepConnection()
+        if isDisturbed || outage != nil { try keepConnection() }
         return nil
+    }
+
+    /// What has come of a session that ends.
+    private var over: Result? {
+        if let ending, output.waiting == 0, errorOutput.waiting == 0 { return result(of: ending) }
+        if let closing, ContinuousClock.now >= closing.deadline { return closing.result }
+        return nil
+    }
+
+    /// Sets the timer when something is due before it would fire. Where it fires too early, it is set again.
+    private func arm() throws(SystemError) {
+        isDisturbed = false
+        lookAgain = .now + Self.timerSlack
+        guard let due, armed.map({ due < $0 || due > $0 + Self.timerSlack }) ?? true else { return }
+        try timer.set(due)
+        armed = due
     }
 
     /// When there is something to do even if nothing comes.
     var due: ContinuousClock.Instant? {
-        // Asked at every wait: no list is made.
         Self.earlier(Self.earlier(closing?.deadline, outage?.due), Self.earlier(Self.earlier(silence, noticeDue), endKey?.due))
     }
 
@@ -214,7 +250,7 @@ package final class SessionClient {
 
     /// When the connection counts as lost if nothing comes.
     var silence: ContinuousClock.Instant? {
-        guard session.ticket != nil, ending == nil else { return nil }
+        guard session.ticket != nil, !hasEnded else { return nil }
         return channel?.silence
     }
 
@@ -228,27 +264,29 @@ package final class SessionClient {
     func flush() throws {
         try output.flush()
         try errorOutput.flush()
-        guard ending == nil, let channel else { return }
+        guard !hasEnded, let channel else { return }
         let waiting = output.waitingOfSession
         let ahead =
             hasTerminal ? pace.bytesAhead(consumed: outputWindow.received - UInt64(waiting), isBehind: waiting > 0) : 0
-        if let offset = outputWindow.credit(waiting: max(0, waiting - ahead)) { try channel.send(.credit(.output, offset: offset)) }
+        if let offset = outputWindow.credit(waiting: max(0, waiting - ahead), isAhead: ahead > waiting) { try channel.send(.credit(.output, offset: offset)) }
         if let offset = errorWindow.credit(waiting: errorOutput.waiting) {
             try channel.send(.credit(.errorOutput, offset: offset))
         }
         guard channel.outgoingBytes > 0 else { return }
         // The node's last word may stand before a broken connection, and after a failed write TLS cannot be read any
         // more: so everything is read before anything is written. Credit limits how much that is.
-        while mayHaveMore, ending == nil { mayHaveMore = try receive() }
-        if ending == nil { try channel.flush() }
+        while mayHaveMore, !hasEnded { mayHaveMore = try receive() }
+        if !hasEnded { try channel.flush() }
     }
 
     /// - Returns: whether anything had come.
     func receive() throws -> Bool {
         do {
             let hasCome = try channel?.receive { try handle($0) } ?? false
-            for text in channel?.news ?? [] { show(text) }
-            channel?.news = []
+            if let channel, !channel.news.isEmpty {
+                for text in channel.news { show(text) }
+                channel.news = []
+            }
             return hasCome
         } catch SessionFault.connectionLost(let what) {
             if ending == nil { throw SessionFault.connectionLost(what) }
@@ -257,13 +295,14 @@ package final class SessionClient {
     }
 
     func handle(_ frame: Frame) throws {
-        guard ending == nil else { throw SessionFault.protocolBroken("A frame came after the last one.") }
+        guard !hasEnded else { throw SessionFault.protocolBroken("A frame came after the last one.") }
         switch frame {
         case .output(let offset, let bytes):
             let known = try outputWindow.receive(bytes.count, at: offset)
             let fresh = UnsafeRawBufferPointer(rebasing: bytes[known...])
             output.add(fresh)
             notices?.passed(fresh)
+            if notices?.isHeldBack == true { isDisturbed = true }
             lastOutput = bytes.last ?? lastOutput
         case .errorOutput(let offset, let bytes):
             let known = try errorWindow.receive(bytes.count, at: offset)
@@ -301,12 +340,14 @@ package final class SessionClient {
     }
 
     func close(_ result: Result, within time: Duration) throws {
+        isDisturbed = true
         if closing == nil { try channel?.send(.close) }
         closing = (result, channel == nil ? .now : .now + time)
     }
 
     /// A line of ours between the lines of the session.
     func show(_ text: String) {
+        isDisturbed = true
         if notices != nil {
             notices?.add(text)
             return giveNotice()
