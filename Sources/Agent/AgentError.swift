@@ -27,6 +27,10 @@ package enum AgentError: Error, Equatable {
     case notEnrolled(NodeName)
     /// The broker has not shown on this channel that its ledger continues what was seen here.
     case ledgerNotShown
+    /// Why the process that reads the network for us has no connection.
+    case connection(Problem)
+    /// What that process did, for a sentence that begins with “it”.
+    case readerFault(String)
 
     // An opening that is refused here
     case otherNode(asked: NodeName, here: NodeName)
@@ -73,6 +77,8 @@ extension AgentError: Explainable {
         case .notEnrolled: "agent.not-enrolled"
         case .invitationNotAccepted: "invitation.not-accepted"
         case .ledgerNotShown: "ledger.not-shown"
+        case .connection(let problem): problem.code
+        case .readerFault: "agent.reader-fault"
         case .otherNode: "opening.other-node"
         case .openingReplayed: "opening.replayed"
         case .openingTooOld: "opening.too-old"
@@ -108,6 +114,8 @@ extension AgentError: Explainable {
             "The broker does not take this invitation: it was used, has expired, or was never known there."
         case .notEnrolled(let name): "The broker took the enrolment of `\(name)`, and its roll does not have it."
         case .ledgerNotShown: "The broker has not shown yet that its ledger continues the one that this node has seen."
+        case .connection(let problem): problem.message
+        case .readerFault(let words): "The process that reads the network for this command was ended: \(words)."
         case .otherNode(let asked, let here): "The opening is for node `\(asked)`, and this is node `\(here)`."
         case .openingReplayed(let id): "The opening of session \(id) was used already."
         case .openingTooOld(let time): "The opening was signed at \(time), before the time that this node still remembers."
@@ -142,6 +150,8 @@ extension AgentError: Explainable {
         case .notEnrolled: "Ask who runs the broker."
         case .invitationNotAccepted: "Ask whoever invited this node for a new token: one works once."
         case .ledgerNotShown: "Try again in a moment; if it stays so, ask who runs the broker."
+        case .connection(let problem): problem.hint
+        case .readerFault: "Try again. If it does so each time, somebody may be attacking this machine through its broker: ask who runs it."
         case .otherNode, .openingReplayed, .openingTooOld, .openingMemoryFull: "Open the session again."
         case .leaseOutdated: "The broker may have been restored from an old copy. Ask who runs it."
         case .commandMissing, .commandUnexpected: nil
@@ -158,18 +168,22 @@ extension AgentError: Explainable {
         switch self {
         case .token(.notAToken), .token(.damaged): 2
         case .token, .alreadyJoined, .otherRoot, .otherBroker, .invitationNotAccepted: 3
-        case .transport(let error): Self.exitStatus(of: error)
+        case .transport(let error): Self.exitStatus(ofConnection: error.code)
+        case .connection(let problem): Self.exitStatus(ofConnection: problem.code)
         case .broker(let problem): problem.status == 401 ? 7 : problem.status >= 500 ? 1 : 3
         case .evidence(let error): error.code.utf8.starts(with: "internal".utf8) ? 1 : 3
         default: 1
         }
     }
 
-    private static func exitStatus(of error: TransportError) -> Int32 {
-        switch error {
-        case .nameNotFound, .unreachable, .timedOut, .closed, .truncated, .handshakeFailed, .wrongProtocol: 6
-        case .wrongKey, .unacceptableCertificate, .refusedByPeer: 7
-        case .badEndpoint: 2
+    /// Of a ``TransportError``'s code, which may have come from another process.
+    private static func exitStatus(ofConnection code: String) -> Int32 {
+        switch code {
+        case "transport.name-not-found", "transport.unreachable", "transport.timed-out", "transport.closed", "transport.truncated",
+            "transport.handshake-failed", "transport.wrong-protocol":
+            6
+        case "transport.wrong-key", "transport.unacceptable-certificate", "transport.refused-by-peer": 7
+        case "transport.bad-endpoint": 2
         default: 1
         }
     }

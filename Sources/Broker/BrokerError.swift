@@ -78,7 +78,7 @@ package enum BrokerError: Explainable, Equatable {
         case .notFound(let kind, let id): "There is no \(kind) \(id)."
         case .notEnrolled: "This device is not enrolled, or it was taken away."
         case .notAPerson: "Only people may do that."
-        case .delegationElsewhere: "A key that stands in for another is taken on the connections of nodes only."
+        case .delegationElsewhere: "A key that stands in for another is taken on the connections of nodes and for the roll only."
         case .delegationOver(let from, let until, let now):
             "The key that stands in for the node's is good from \(from) to \(until), and the broker's clock says \(now)."
         case .otherDevice: "The statement was signed by another device than the one that sent it."

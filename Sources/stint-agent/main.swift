@@ -13,6 +13,7 @@ switch arguments.first {
 case SupervisorProcess.command: exit(SupervisorProcess.run(Array(arguments.dropFirst())))
 case WarmProcess.command: exit(WarmProcess.run(Array(arguments.dropFirst())))
 case ChannelReader.command: exit(ChannelReader.run(Array(arguments.dropFirst())))
+case JoinReader.command: exit(JoinReader.run(Array(arguments.dropFirst())))
 case SecondStage.command: exit(SecondStage.run(Array(arguments.dropFirst())))
 default: exit(agentProgram.main(arguments: arguments))
 }

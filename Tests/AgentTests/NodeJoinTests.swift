@@ -87,10 +87,19 @@ private struct Newcomer {
     }
 }
 
+extension Newcomer {
+    /// - Parameters:
+    ///   - other: another machine, by its home.
+    ///   - text: the token; else its own.
+    func join(_ other: AgentHome? = nil, with text: String? = nil) throws -> NodeName {
+        try NodeJoin.join(other ?? home, token: try text ?? token(), executable: try TestSession.executable())
+    }
+}
+
 @Suite(.timeLimit(.minutes(1))) struct NodeJoinTests {
     @Test func `a machine joins, and its home is complete`() throws {
         let newcomer = try Newcomer()
-        #expect(try NodeJoin.join(newcomer.home, token: newcomer.token()).text == "web-9")
+        #expect(try newcomer.join().text == "web-9")
         let identity = try newcomer.home.identity()
         let roll = try NodeRoll(newcomer.home.rollPath, root: identity.root).roll
         #expect(roll.node(withKey: try NodeKey.load(newcomer.home.keyPath).publicKey)?.name.text == "web-9")
@@ -99,23 +108,23 @@ private struct Newcomer {
 
     @Test func `a machine that has joined does not join again`() throws {
         let newcomer = try Newcomer()
-        _ = try NodeJoin.join(newcomer.home, token: newcomer.token())
-        #expect(refusal { _ = try NodeJoin.join(newcomer.home, token: newcomer.token()) } == "agent.already-joined")
+        _ = try newcomer.join()
+        #expect(refusal { _ = try newcomer.join() } == "agent.already-joined")
     }
 
     @Test func `a join that was interrupted after the broker stored it is finished by the next`() throws {
         let newcomer = try Newcomer()
-        _ = try NodeJoin.join(newcomer.home, token: newcomer.token())
+        _ = try newcomer.join()
         try DurableFile.remove(newcomer.home.identityPath)
-        #expect(try NodeJoin.join(newcomer.home, token: newcomer.token()).text == "web-9")
+        #expect(try newcomer.join().text == "web-9")
         #expect(newcomer.server.state.withLock(\.posts) == 1)
     }
 
     @Test func `a used token is refused to another machine`() throws {
         let newcomer = try Newcomer()
-        _ = try NodeJoin.join(newcomer.home, token: newcomer.token())
+        _ = try newcomer.join()
         let other = AgentHome(newcomer.directory.path + "/other")
-        #expect(refusal { _ = try NodeJoin.join(other, token: newcomer.token()) } == "invitation.used")
+        #expect(refusal { _ = try newcomer.join(other) } == "invitation.used")
     }
 
     @Test func `a roll that changes under the enrolment is fetched again, four times`() throws {
@@ -124,7 +133,7 @@ private struct Newcomer {
         for name in ["web-a", "web-b"] { try newcomer.installation.enrol(.node(try NodeName(name), try Tags([])), try TestKey()) }
         let rivals = Array(newcomer.installation.entries[count...])
         newcomer.server.state.withLock { $0.rivals = rivals }
-        #expect(try NodeJoin.join(newcomer.home, token: newcomer.token()).text == "web-9")
+        #expect(try newcomer.join().text == "web-9")
         #expect(newcomer.server.state.withLock(\.posts) == 5)
     }
 
@@ -136,20 +145,20 @@ private struct Newcomer {
         }
         let rivals = Array(newcomer.installation.entries[count...])
         newcomer.server.state.withLock { $0.rivals = rivals }
-        #expect(refusal { _ = try NodeJoin.join(newcomer.home, token: newcomer.token()) } == "agent.roll-unsettled")
+        #expect(refusal { _ = try newcomer.join() } == "agent.roll-unsettled")
     }
 
     @Test func `a broker with another key than the token's is not spoken to`() throws {
         let newcomer = try Newcomer()
         let text = try newcomer.token(pin: TestKey().publicKey)
-        #expect(refusal { _ = try NodeJoin.join(newcomer.home, token: text) } == "transport.wrong-key")
+        #expect(refusal { _ = try newcomer.join(with: text) } == "transport.wrong-key")
         #expect(newcomer.server.state.withLock(\.posts) == 0)
     }
 
     @Test func `a roll that begins with another root than the token's is refused before anything is said`() throws {
         let newcomer = try Newcomer()
         let text = try newcomer.token(root: try Installation().root)
-        #expect(refusal { _ = try NodeJoin.join(newcomer.home, token: text) } == "agent.other-root")
+        #expect(refusal { _ = try newcomer.join(with: text) } == "agent.other-root")
         #expect(newcomer.server.state.withLock(\.posts) == 0)
         #expect(!newcomer.home.isJoined)
     }
@@ -157,11 +166,11 @@ private struct Newcomer {
     @Test func `a token that is over, of another kind, or damaged is refused`() throws {
         let newcomer = try Newcomer()
         let over = try newcomer.token(notAfter: .now - .seconds(1))
-        #expect(refusal { _ = try NodeJoin.join(newcomer.home, token: over) } == "token.expired")
+        #expect(refusal { _ = try newcomer.join(with: over) } == "token.expired")
         let device = try newcomer.token(kind: .device)
-        #expect(refusal { _ = try NodeJoin.join(newcomer.home, token: device) } == "token.wrong-kind")
+        #expect(refusal { _ = try newcomer.join(with: device) } == "token.wrong-kind")
         let damaged = String(try newcomer.token().dropLast(3)) + "AAA"
-        #expect(refusal { _ = try NodeJoin.join(newcomer.home, token: damaged) } == "token.damaged")
+        #expect(refusal { _ = try newcomer.join(with: damaged) } == "token.damaged")
         #expect(refusal { _ = try NodeJoin.join(newcomer.home, token: "hello") } == "token.malformed")
     }
 
@@ -170,7 +179,7 @@ private struct Newcomer {
         let text = try newcomer.token()
         newcomer = try Newcomer()  // the first one's broker is gone
         do {
-            _ = try NodeJoin.join(newcomer.home, token: text)
+            _ = try newcomer.join(with: text)
             Issue.record("it joined")
         } catch {
             #expect(AgentError(error).exitStatus == 6)

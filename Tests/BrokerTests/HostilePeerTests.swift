@@ -21,7 +21,7 @@ import Transport
         }
     }
 
-    @Test func `a key that stands in for a node carries the node's connections and nothing else`() throws {
+    @Test func `a key that stands in for a node carries the node's connections, reads the roll, and nothing else`() throws {
         let broker = try TestBroker()
         let node = try broker.enrolNode("db-1")
         let standIn = try node.standIn()
@@ -29,9 +29,10 @@ import Transport
         stream.enqueue(text: ControlMessage.hello(version: "1", rollNumber: try broker.roll().number, sessions: []).text)
         _ = try stream.flush()
         guard case .time = try stream.nextMessage() else { return #expect(Bool(false)) }
-        for path in [Route.roll, Route.status, Route.requests] {
+        for path in [Route.status, Route.nodes, Route.requests, Route.ledger] {
             #expect(try broker.refusal(path, as: standIn) == "403 authentication.delegated", "\(path)")
         }
+        #expect(try broker.client(standIn).send(HTTPRequest(path: Route.roll)).status == 200)
     }
 
     @Test func `a key that stands in for a person's device is refused everywhere`() throws {
@@ -45,9 +46,10 @@ import Transport
     @Test func `a key that stands in for nobody who is enrolled is refused everywhere`() throws {
         let broker = try TestBroker()
         let standIn = try TestKey().standIn()
-        for path in [Route.status, Route.roll, Route.agent] {
+        for path in [Route.roll, Route.agent, Route.attach] {
             #expect(try broker.refusal(path, as: standIn) == "403 authentication.not-enrolled", "\(path)")
         }
+        #expect(try broker.refusal(Route.status, as: standIn) == "403 authentication.delegated")
     }
 
     @Test func `a key that stands in for a node is good in its time only, by the broker's clock`() throws {
@@ -58,6 +60,8 @@ import Transport
             #expect(try broker.refusal(Route.agent, as: standIn) == "403 authentication.delegation-over", "\(before)")
         }
         try broker.client(try node.standIn(from: -5, until: 60)).upgrade(path: Route.agent).close()
+        // The clock of a machine that is about to join is told in the same words.
+        #expect(try broker.refusal(Route.roll, as: TestKey().standIn(from: -7200, until: -3600)) == "403 authentication.delegation-over")
     }
 
     @Test func `waiting for a request that one may not see ends at once, as for one that is not there`() throws {

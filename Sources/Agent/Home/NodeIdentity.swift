@@ -50,15 +50,8 @@ package struct NodeIdentity: Sendable, Equatable {
         }
     }
 
-    /// A client for the broker, which must show the pinned key.
-    package func client(with key: NodeKey, timeout: Duration) throws -> HTTPClient { try client(key.tls, timeout: timeout) }
-
-    /// The same for a process that stands in for the node.
+    /// A client for the broker, which must show the pinned key, for a process that stands in for the node.
     package func client(with delegation: TLSDelegation, timeout: Duration) throws -> HTTPClient {
-        try client(TLSIdentity(delegation), timeout: timeout)
-    }
-
-    private func client(_ tls: TLSIdentity, timeout: Duration) throws -> HTTPClient {
-        HTTPClient(broker, context: try TLSContext(clientWith: tls, expecting: pin.bytes), timeout: timeout)
+        HTTPClient(broker, context: try TLSContext(clientWith: TLSIdentity(delegation), expecting: pin.bytes), timeout: timeout)
     }
 }

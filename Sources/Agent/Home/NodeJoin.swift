@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SECURITY: the node believes the token and nothing else: the broker must show the token's key, the roll must begin with
-// the token's root, and only then does the node say who it is.
+// the token's root, and only then does the node say who it is. This part has the token and the node's key and no connection; it
+// reads strict JSON and verifies signatures (JoinTable.swift).
 
 package import Access
 import Evidence
@@ -12,7 +13,7 @@ import Transport
 /// Makes this machine a node.
 package struct NodeJoin {
     private let home: AgentHome
-    private let client: HTTPClient
+    private let broker: JoinChannel
     private let identity: NodeIdentity
     private let key: NodeKey
     private let invitation: Digest
@@ -21,13 +22,16 @@ package struct NodeJoin {
 
     /// How often the roll may change under the enrolment before we give up.
     private static let tries = 5
-    private static let timeout: Duration = .seconds(10)
 
     /// Joins with a token, and returns the name that an administrator gave this node in it.
     ///
     /// It may be repeated with the same token when it was interrupted: the key is kept, and an enrolment that the broker
     /// stored already is recognised.
-    package static func join(_ home: AgentHome, token text: String, label: String = Environment.hostName()) throws -> NodeName {
+    ///
+    /// - Parameter executable: the program of the process that reads the network: this one.
+    package static func join(
+        _ home: AgentHome, token text: String, label: String = Environment.hostName(), executable: String = "/proc/self/exe"
+    ) throws -> NodeName {
         let token = try JoinToken(text)
         guard token.kind == .node, let root = token.root, let invitation = token.invitation else {
             throw TokenError.wrongKind(token.kind, wanted: "a token for a node")
@@ -40,16 +44,16 @@ package struct NodeJoin {
         if home.isJoined { throw AgentError.alreadyJoined(try home.identity().name, home: home.path) }
         let key = try Self.key(in: home)
         var join = NodeJoin(
-            home: home, client: try identity.client(with: key, timeout: timeout), identity: identity, key: key,
+            home: home, broker: try JoinChannel(to: identity, with: key, executable: executable), identity: identity, key: key,
             invitation: invitation)
         try join.run(secret: try SigningKey(seed: token.secret), label: PlainText.cleaned(label, maximum: 128))
         _ = consume lock
         return identity.name
     }
 
-    private init(home: AgentHome, client: HTTPClient, identity: NodeIdentity, key: NodeKey, invitation: Digest) {
+    private init(home: AgentHome, broker: JoinChannel, identity: NodeIdentity, key: NodeKey, invitation: Digest) {
         self.home = home
-        self.client = client
+        self.broker = broker
         self.identity = identity
         self.key = key
         self.invitation = invitation
@@ -83,7 +87,7 @@ package struct NodeJoin {
                 place: roll.next, invitation: invitation, key: key.publicKey, label: label, at: .now)
             let signed = try statement.signed(with: secret, key.signing)
             do {
-                try post(signed.source)
+                try broker.post(signed.source)
                 return
             } catch let problem as Problem where ["roll.gap", "roll.forked"].contains(problem.code) {
                 try fetchRoll()
@@ -110,24 +114,18 @@ package struct NodeJoin {
     }
 
     private func nextEntries() throws -> [SignedText] {
-        let query = [("after", String(roll.number)), ("invitation", invitation.hex)].map { (name: $0.0, value: $0.1) }
-        let response = try client.send(HTTPRequest(path: Route.roll, query: query))
-        // The broker knows nobody by this key and this invitation.
-        if response.status == 401 { throw AgentError.invitationNotAccepted }
-        guard response.status == 200 else { throw BrokerAnswer.problem(in: response) }
-        let value = try JSONValue(parsing: response.body, limits: JSONLimits(bytes: 2 * Limits.controlMessage))
+        let answer: [UInt8]
+        do {
+            answer = try broker.entries(after: roll.number, invitation: invitation)
+        } catch let problem as Problem where problem.code == "authentication.not-enrolled" {
+            // The broker knows nobody by this key and this invitation.
+            throw AgentError.invitationNotAccepted
+        }
+        let value = try JSONValue(parsing: answer, limits: JSONLimits(bytes: JoinReport.entriesLimit))
         guard let items = value["entries"]?.asArray, items.count <= Limits.rollBatch else {
             throw Problem(status: 502, code: "broker.unclear", message: "The broker's roll has no readable entries.")
         }
         return try items.map { try SignedText($0) }
-    }
-
-    private func post(_ entry: SignedText) throws {
-        let request = HTTPRequest(
-            method: "POST", path: Route.roll, headers: ["Content-Type": "application/json"],
-            body: Array(entry.json.text.utf8))
-        let response = try client.send(request)
-        guard (200...299).contains(response.status) else { throw BrokerAnswer.problem(in: response) }
     }
 }
 

@@ -160,13 +160,13 @@ package final class AgentService {
     private func lose(_ error: any Error) {
         let reason: String
         switch error {
-        case ControlChannel.End.fault(let words):
+        case let fault as NetworkReader.Fault:
             channel?.kill()
-            Log.error("the reader is ended: \(words).")
+            Log.error("the reader is ended: \(fault.words).")
             reason = "its reader was ended."
-        case ControlChannel.End.over(let problem):
+        case let over as ControlChannel.Over:
             channel?.leave()
-            reason = PlainText.cleaned(problem.message)
+            reason = PlainText.cleaned(over.problem.message)
         default:
             channel?.leave()
             reason = AgentError(error).message
@@ -224,7 +224,7 @@ package final class AgentService {
             try supervisors.receiptStored(id)
         case .hello, .refused, .leaseRefused, .leaseMoved, .receipt, .ledgerSeen, .accepted, .opening, .rejoin, .recorded, .watched,
             .clientLost, .attach, .attached, .facts, .distrusts:
-            throw ControlChannel.End.fault("it passed on a message that is not for an agent")
+            throw NetworkReader.Fault(words: "it passed on a message that is not for an agent")
         }
     }
 

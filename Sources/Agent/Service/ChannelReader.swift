@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// SECURITY: the process of the agent that reads the network. It gives up what it can before the first byte, knows no key but that
-// of its connection, opens no file and starts no process. Whoever takes it over has the broker's messages and what the root part
-// takes of them (ReaderTable.swift).
+// SECURITY: the process of the agent that carries its control channel. It gives up what it can before the first byte
+// (NetworkProcess.swift) and knows no key but that of its connection. Whoever takes it over has the broker's messages and what the
+// root part takes of them (ReaderTable.swift).
 
 import Evidence
 import Glibc
@@ -14,59 +14,40 @@ import Transport
 /// are here and nowhere else in the agent.
 package final class ChannelReader {
     package static let command = "carry"
-    private static let socketNumber: Int32 = 3
     private static let dialTimeout: Duration = .seconds(5)
     /// What the root part has not taken yet, before the broker is read any further.
     private static let backlog = 2 * 1024 * 1024
 
-    private let root: OwnedDescriptor
-    private var orders = ReaderFrames<ReaderOrder>()
-    private var reports: [UInt8] = []
+    private let root: RootLine<ReaderOrder, ReaderReport>
 
     /// Carries one connection to its end. Returns the exit status.
     package static func run(_ arguments: [String]) -> Int32 {
         do {
             guard arguments.isEmpty else { throw SystemError(call: command, errno: EINVAL) }
-            try prepare()
-            try ChannelReader(OwnedDescriptor(owning: socketNumber)).run()
+            try NetworkProcess.prepare(as: "stint-channel")
+            try ChannelReader().run()
             return 0
         } catch {
             return 1  // nobody reads from us any more, or nothing may be told before we are who we should be
         }
     }
 
-    /// Whatever fails here ends the process: it must not read the network as anybody else.
-    private static func prepare() throws {
-        try ProcessControl.closeDescriptors(from: socketNumber + 1)
-        ProcessControl.setName("stint-channel")
-        umask(0o077)
-        Signals.ignoreBrokenPipe()
-        try UnprivilegedAccount.find().become()
-        // Behind the change of the account, which takes it back (prctl(2)).
-        try ProcessControl.setParentDeathSignal(.kill)
-        // No file gets a byte from us, and there is no process but this one.
-        for limit in [ProcessControl.Limit.fileSize, .processes] { try ProcessControl.setLimit(limit, soft: 0, hard: 0) }
-    }
-
-    private init(_ root: consuming OwnedDescriptor) throws {
-        try root.setNonBlocking()
-        self.root = root
-    }
+    private init() throws { root = try RootLine() }
 
     private func run() throws {
-        report(.ready)
-        try tellAll()
-        guard let (kind, content) = try nextOrder(), kind == .dial else { return }
+        root.report(.ready)
+        try root.tellAll()
+        guard let (kind, content) = try root.awaitOrder(), kind == .dial else { return }
         do {
             let stream = try dial(try DialOrder(parsing: content))
-            report(.connected)
+            root.report(.connected)
             try carry(stream)
-        } catch let error as RootIsGone {
+        } catch let error as RootLine<ReaderOrder, ReaderReport>.IsGone {
             throw error
         } catch {
             let problem = Problem(AgentError(error))
-            report(.over, Array(problem.json.text.utf8.prefix(ReaderReport.over.limit)))
-            try tellAll()
+            root.report(.over, Array(problem.json.text.utf8.prefix(ReaderReport.over.limit)))
+            try root.tellAll()
         }
     }
 
@@ -82,11 +63,11 @@ package final class ChannelReader {
     /// Passes messages on, until either end has had enough.
     private func carry(_ stream: WebSocketStream) throws {
         while true {
-            try tell()
+            try root.tell()
             _ = try stream.flush()
-            let mayRead = reports.count < Self.backlog
+            let mayRead = root.backlog < Self.backlog
             var entries = [
-                PollEntry(root.number, reports.isEmpty ? .input : [.input, .output]),
+                PollEntry(root.number, root.backlog == 0 ? .input : [.input, .output]),
                 PollEntry(
                     mayRead || stream.outgoingBytes > 0 ? stream.descriptor : -1,
                     (mayRead ? PollEntry.Events.input : []).union(stream.outgoingBytes > 0 ? .output : [])),
@@ -107,8 +88,8 @@ package final class ChannelReader {
                 guard message.count <= ReaderReport.message.limit else {
                     throw TransportError.webSocket(.messageTooLarge(limit: ReaderReport.message.limit))
                 }
-                message.withPayload { report(.message, $0) }
-            case .ping, .pong: report(.heard)
+                message.withPayload { root.report(.message, $0) }
+            case .ping, .pong: root.report(.heard)
             case .close: throw TransportError.closed
             case .binary: break
             }
@@ -119,7 +100,7 @@ package final class ChannelReader {
 
     private func goodbye(_ stream: WebSocketStream) {
         stream.enqueueClose(1001, reason: "the agent ends")
-        let end = ContinuousClock.now + ControlChannel.leaveWithin
+        let end = ContinuousClock.now + NetworkReader.leaveWithin
         // The connection is closed in either case.
         while let isDone = try? stream.flush(), !isDone, ContinuousClock.now < end {
             var entries = [PollEntry(stream.descriptor, .output)]
@@ -130,59 +111,10 @@ package final class ChannelReader {
 
     // MARK: The root part
 
-    private struct RootIsGone: Error {}
-
-    private func report(_ kind: ReaderReport) { ReaderFrames.append(kind, [], to: &reports) }
-
-    private func report(_ kind: ReaderReport, _ content: some Collection<UInt8>) {
-        ReaderFrames.append(kind, content, to: &reports)
-    }
-
-    /// Writes what the root part takes.
-    private func tell() throws {
-        do throws(SystemError) {
-            try root.drain(&reports)
-        } catch {
-            throw RootIsGone()
-        }
-    }
-
-    private func tellAll() throws {
-        while true {
-            try tell()
-            if reports.isEmpty { return }
-            var entries = [PollEntry(root.number, .output)]
-            _ = try Poll.wait(&entries, timeout: nil)
-        }
-    }
-
-    /// Waits for an order; `nil` when there will be none.
-    private func nextOrder() throws -> (kind: ReaderOrder, content: [UInt8])? {
-        while true {
-            if let order = try orders.next() { return order }
-            var entries = [PollEntry(root.number, .input)]
-            _ = try Poll.wait(&entries, timeout: nil)
-            guard try readOrders() else { return nil }
-        }
-    }
-
-    /// - Returns: whether there may be more.
-    private func readOrders() throws -> Bool {
-        do throws(SystemError) {
-            let bytes = try root.read(maximum: 64 * 1024)
-            orders.append(bytes)
-            return !bytes.isEmpty
-        } catch where error.wouldBlock {
-            return true
-        } catch {
-            throw RootIsGone()
-        }
-    }
-
     /// - Returns: whether to go on.
     private func takeOrders(_ stream: WebSocketStream) throws -> Bool {
-        guard try readOrders() else { return false }
-        while let (kind, content) = try orders.next() {
+        guard try root.read() else { return false }
+        while let (kind, content) = try root.next() {
             switch kind {
             case .dial: return false  // there is one connection in a reader's life
             case .say: content.withUnsafeBytes { stream.enqueue(.text, parts: $0) }

@@ -37,7 +37,7 @@ struct DialOrder: Sendable, Equatable {
     }
 
     /// A client for this broker.
-    func client(timeout: Duration) throws -> HTTPClient {
-        HTTPClient(broker, context: try TLSContext(clientWith: TLSIdentity(key), expecting: pin.bytes), timeout: timeout)
+    func client(timeout: Duration, limits: TransportLimits = TransportLimits()) throws -> HTTPClient {
+        HTTPClient(broker, context: try TLSContext(clientWith: TLSIdentity(key), expecting: pin.bytes), timeout: timeout, limits: limits)
     }
 }

@@ -61,6 +61,7 @@ enum ReaderFault: Error, Equatable {
     case unknownKind(UInt8)
     case tooLong(kind: UInt8, Int, limit: Int)
     case outOfPhase(ReaderReport, ReaderTable.Phase)
+    case outOfJoin(JoinReport, JoinTable.Phase)
     case notText
     case notAMessage(String)
     case notForAnAgent(String)
@@ -71,6 +72,7 @@ enum ReaderFault: Error, Equatable {
         case .unknownKind(let kind): "it sent a frame of kind \(kind), which there is not"
         case .tooLong(let kind, let length, let limit): "it sent \(length) bytes in a frame of kind \(kind), which has \(limit) at most"
         case .outOfPhase(let report, let phase): "it reported `\(report)` while it was \(phase)"
+        case .outOfJoin(let report, let phase): "it reported `\(report)` while it was \(phase)"
         case .notText: "it passed on a message that is not UTF-8"
         case .notAMessage(let reason): "it passed on what is no control message: \(reason)"
         case .notForAnAgent(let type): "it passed on a message of kind `\(type)`, which no broker sends to an agent"

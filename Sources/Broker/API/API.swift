@@ -33,9 +33,10 @@ final class API: HTTPHandler {
         }
     }
 
-    /// Who stands in for a node carries its connections and asks for nothing else in its name.
+    /// Who stands in for a node carries its connections, and asks for nothing in its name but for the roll, to which a node that
+    /// joins adds its own signed entry.
     private static func checkDelegable(_ path: String) throws(BrokerError) {
-        guard path == Route.agent || path == Route.attach else { throw .delegationElsewhere }
+        guard path == Route.agent || path == Route.attach || path == Route.roll else { throw .delegationElsewhere }
     }
 
     /// One request and who makes it.

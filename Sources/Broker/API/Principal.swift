@@ -18,12 +18,12 @@ enum Principal: Sendable {
         guard let key = PublicKey(bytes: peer.key) else { throw .notEnrolled }
         if let time = peer.delegation {
             guard roll.person(withDevice: key) == nil else { throw .delegationElsewhere }
-            guard let node = roll.node(withKey: key) else { throw .notEnrolled }
             guard time.contains(now.milliseconds / 1000) else {
                 let zero = Timestamp(milliseconds: 0)  // sums are clamped to what a time can be
                 throw .delegationOver(from: zero + .seconds(time.notBefore), until: zero + .seconds(time.notAfter), now: now)
             }
-            self = .node(node)
+            // One that nobody enrolled is to be a node: it joins.
+            self = roll.node(withKey: key).map { .node($0) } ?? .unknown(key)
         } else if let person = roll.person(withDevice: key) {
             self = .person(person, device: key)
         } else if let node = roll.node(withKey: key) {
