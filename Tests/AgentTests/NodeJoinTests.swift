@@ -13,7 +13,7 @@ import Transport
 @testable import Agent
 
 /// The roll of a broker, served and extended as the real one does.
-private final class RollServer: Sendable {
+final class RollServer: Sendable {
     struct State {
         var entries: [SignedText]
         var roll: Roll
@@ -56,7 +56,7 @@ private final class RollServer: Sendable {
 }
 
 /// A machine that is about to join as `web-9`.
-private struct Newcomer {
+struct Newcomer {
     let directory: TemporaryDirectory
     var installation: Installation
     let server: RollServer
@@ -65,22 +65,24 @@ private struct Newcomer {
     let invitation: Digest
     let secret: TestKey
 
-    init() throws {
+    /// - Parameter answer: what the broker says instead of what a broker says.
+    init(answer: (@Sendable (HTTPRequest) -> HTTPResponse)? = nil) throws {
         directory = try TemporaryDirectory()
         installation = try Installation()
         (invitation, secret) = try installation.invite(
             .node(try NodeName("web-9"), try Tags([])), notAfter: Timestamp.now + .seconds(900))
         let server = RollServer(installation)
         self.server = server
-        broker = try FakeBroker(installation.brokerKey) { server.answer($0) }
+        broker = try FakeBroker(installation.brokerKey) { answer?($0) ?? server.answer($0) }
         home = AgentHome(directory.path + "/new")
     }
 
     func token(
-        kind: JoinToken.Kind = .node, pin: PublicKey? = nil, root: Digest? = nil, notAfter: Timestamp = .now + .seconds(900)
+        kind: JoinToken.Kind = .node, broker other: Endpoint? = nil, pin: PublicKey? = nil, root: Digest? = nil,
+        notAfter: Timestamp = .now + .seconds(900)
     ) throws -> String {
         let token = JoinToken(
-            kind: kind, name: "web-9", broker: broker.endpoint.description, pin: pin ?? installation.brokerKey.publicKey,
+            kind: kind, name: "web-9", broker: (other ?? broker.endpoint).description, pin: pin ?? installation.brokerKey.publicKey,
             root: try root ?? installation.root, invitation: invitation, notAfter: notAfter,
             secret: SecretBytes(count: 32) { $0.copyBytes(from: secret.seed) })
         return try token.text()

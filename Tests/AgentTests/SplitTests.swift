@@ -41,8 +41,11 @@ import Testing
         #expect(ofReader[0] == "/dev/null" && ofReader[1] == "/dev/null")
         let others = ofReader.filter { $0.key > 2 }.values.map { Descriptors.kind($0) }.sorted()
         #expect(others == ["/dev/pts/ptmx", "anon_inode:[timerfd]", "internet", "local"] || others == ["/dev/ptmx", "anon_inode:[timerfd]", "internet", "local"], "\(others)")
-        let ofKeeper = try Descriptors.of(keeper).filter { $0.key > 2 }.values.map { Descriptors.kind($0) }.sorted()
-        // The lock and the way from the agent; the pipe in which the second stage reports was closed when it exec'ed.
+        // The lock and the way from the agent; the pipe in which the second stage reports is closed when it exec'ed.
+        var ofKeeper = ["pipe"]
+        while ofKeeper.contains("pipe") {
+            ofKeeper = try Descriptors.of(keeper).filter { $0.key > 2 }.values.map { Descriptors.kind($0) }.sorted()
+        }
         let folder = session.home.folder(of: session.terms.id)
         #expect(
             Set(ofKeeper) == [
@@ -57,9 +60,9 @@ import Testing
         let digits = try DurableFile.read(session.home.keyPath, maximumBytes: 128).prefix(64)
         let seed = try #require(Hex.decode(String(decoding: digits, as: UTF8.self)))
         // In the keeper it is found: the search sees what there is.
-        #expect(try Memory.contains(seed, in: try session.keeper()))
-        #expect(try !Memory.contains(seed, in: try session.reader()))
-        #expect(try !Memory.contains(Array(digits), in: try session.reader()))
+        #expect(try MemoryOfProcess.contains(seed, in: try session.keeper()))
+        #expect(try !MemoryOfProcess.contains(seed, in: try session.reader()))
+        #expect(try !MemoryOfProcess.contains(Array(digits), in: try session.reader()))
         try session.client.send(.close)
         _ = try await session.finish()
     }
@@ -167,7 +170,7 @@ import Testing
 }
 
 /// `/proc/PID/status`, by the names of its lines.
-private struct Status {
+struct Status {
     private var lines: [Substring: [String]] = [:]
 
     init(of pid: Int32) throws {
@@ -182,7 +185,7 @@ private struct Status {
 }
 
 /// What a process has open.
-private enum Descriptors {
+enum Descriptors {
     static func of(_ pid: Int32) throws -> [Int: String] {
         var found: [Int: String] = [:]
         for name in try DurableFile.listDirectory("/proc/\(pid)/fd") {
@@ -208,7 +211,7 @@ private enum Descriptors {
     }
 }
 
-private enum Memory {
+enum MemoryOfProcess {
     /// Whether the bytes are anywhere in what a process can read of its own memory.
     static func contains(_ wanted: [UInt8], in pid: Int32) throws -> Bool {
         let maps = String(decoding: try DurableFile.readKernelFile("/proc/\(pid)/maps", maximumBytes: 4 << 20), as: UTF8.self)

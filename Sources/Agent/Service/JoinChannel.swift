@@ -14,6 +14,9 @@ final class JoinChannel {
     private var table = JoinTable()
     private let patience: Duration
 
+    /// The reader's process.
+    var pid: Int32 { reader.pid }
+
     /// As for the control channel: the broker has 10 seconds for an answer, and finding its address may take longer.
     static let patience = ControlChannel.deadAfter
 
