@@ -19,7 +19,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/audit.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,6 +32,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -347,6 +351,101 @@ static inline int stint_drop_bounding(int capability) {
 
 /// No ambient capabilities. Kernels before 4.3 have none.
 static inline int stint_clear_ambient(void) { return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); }
+
+// Calls that a process gives up
+
+#if defined(__x86_64__)
+#define STINT_AUDIT_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define STINT_AUDIT_ARCH AUDIT_ARCH_AARCH64
+#endif
+
+/// From here on the kernel refuses this process (EPERM) whatever starts, signals, looks into or becomes another process, and ways
+/// around that (seccomp(2)). Threads may be made. Takes no_new_privs. Returns -1 with errno; ENOSYS where nobody has written down
+/// the machine's numbers.
+static inline int stint_refuse_calls(void) {
+#ifdef STINT_AUDIT_ARCH
+    static const int refused[] = {
+#ifdef SYS_fork
+        SYS_fork, SYS_vfork,
+#endif
+        SYS_execve, SYS_execveat,
+        SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, 424 /* pidfd_send_signal */,
+        SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, 438 /* pidfd_getfd */, 440 /* process_madvise */,
+        SYS_setns, SYS_unshare, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, 428 /* open_tree */, 429 /* move_mount */,
+        430 /* fsopen */, 442 /* mount_setattr */,
+        SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_keyctl, SYS_add_key, SYS_request_key,
+        425 /* io_uring_setup */, 426 /* io_uring_enter */, 427 /* io_uring_register */,
+        SYS_setpriority, SYS_ioprio_set, SYS_migrate_pages, SYS_move_pages,
+    };
+    // Whose first argument says of which process; 0 is this one.
+    static const int own[] = {SYS_prlimit64, SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr, SYS_sched_setaffinity};
+    enum { refused_count = sizeof refused / sizeof refused[0], own_count = sizeof own / sizeof own[0], most = refused_count + own_count + 40 };
+    struct sock_filter code[most];
+    int length = 0;
+#define STINT_LOAD(field) (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, field))
+#define STINT_IF(value, yes, no) (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), yes, no)
+#define STINT_ANSWER(value) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (uint32_t)(value))
+    const uint32_t no = SECCOMP_RET_ERRNO | EPERM;
+    // Other numbers for other machines' programs: none of them is ours.
+    code[length++] = STINT_LOAD(arch);
+    code[length++] = STINT_IF(STINT_AUDIT_ARCH, 1, 0);
+    code[length++] = STINT_ANSWER(no);
+    code[length++] = STINT_LOAD(nr);
+#ifdef __x86_64__
+    code[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1);
+    code[length++] = STINT_ANSWER(no);
+#endif
+    for (int index = 0; index < refused_count; index++) {
+        code[length++] = STINT_IF(refused[index], (uint8_t)(refused_count - index), 0);
+        if (index == refused_count - 1) {
+            code[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0);
+            code[length++] = STINT_ANSWER(no);
+        }
+    }
+    for (int index = 0; index < own_count; index++) {
+        code[length++] = STINT_IF(own[index], (uint8_t)(own_count - index), 0);
+        if (index == own_count - 1) {
+            code[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 4, 0, 0);
+            code[length++] = STINT_LOAD(args[0]);
+            code[length++] = STINT_IF(0, 0, 1);
+            code[length++] = STINT_ANSWER(SECCOMP_RET_ALLOW);
+            code[length++] = STINT_ANSWER(no);
+        }
+    }
+    // What it starts with is behind a pointer there. glibc then asks by clone(2).
+    code[length++] = STINT_IF(435 /* clone3 */, 0, 1);
+    code[length++] = STINT_ANSWER(SECCOMP_RET_ERRNO | ENOSYS);
+    code[length++] = STINT_IF(SYS_clone, 0, 4);
+    code[length++] = STINT_LOAD(args[0]);
+    code[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0);
+    code[length++] = STINT_ANSWER(no);
+    code[length++] = STINT_ANSWER(SECCOMP_RET_ALLOW);
+    // A signal can be had from the kernel too, for another process, when something can be read.
+    code[length++] = STINT_IF(SYS_fcntl, 0, 5);
+    code[length++] = STINT_LOAD(args[1]);
+    code[length++] = STINT_IF(8 /* F_SETOWN */, 2, 0);
+    code[length++] = STINT_IF(15 /* F_SETOWN_EX */, 1, 0);
+    code[length++] = STINT_ANSWER(SECCOMP_RET_ALLOW);
+    code[length++] = STINT_ANSWER(no);
+    code[length++] = STINT_IF(SYS_ioctl, 0, 4);
+    code[length++] = STINT_LOAD(args[1]);
+    code[length++] = STINT_IF(0x8901 /* FIOSETOWN */, 1, 0);
+    code[length++] = STINT_IF(0x8902 /* SIOCSPGRP */, 0, 1);
+    code[length++] = STINT_ANSWER(no);
+    code[length++] = STINT_ANSWER(SECCOMP_RET_ALLOW);
+#undef STINT_LOAD
+#undef STINT_IF
+#undef STINT_ANSWER
+    struct sock_fprog program = {.len = (unsigned short)length, .filter = code};
+    // Without the flag kernels before 5.16 take such a process for one that must not speculate, and make all it does slow.
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) == 0) return 0;
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+#else
+    errno = ENOSYS;
+    return -1;
+#endif
+}
 
 // A copy of this process
 

@@ -41,6 +41,15 @@ package enum Privileges {
         guard stint_has_capabilities() == 0 else { throw SystemError(.privilegesKept("it has capabilities"), in: "capget", about: "uid \(geteuid())") }
     }
 
+    /// Gives up every call that starts, signals, looks into or becomes another process (seccomp(2)), for good. The process's own
+    /// threads may be made and ended. After ``ProcessControl/forbidNewPrivileges()``.
+    ///
+    /// A kernel that was built without this refuses nothing; ids, capabilities and limits hold there too.
+    package static func refuseOtherProcesses() throws(SystemError) {
+        guard stint_refuse_calls() != 0 else { return }
+        guard errno == ENOSYS || errno == EINVAL else { throw SystemError(call: "seccomp", errno: errno) }
+    }
+
     private static func verify(_ user: User) throws(SystemError) {
         var (real, effective, saved): (uid_t, uid_t, uid_t) = (0, 0, 0)
         try check("getresuid") { getresuid(&real, &effective, &saved) }

@@ -136,6 +136,95 @@ struct PrivilegeTests {
         _ = try await session.terminal.process.waitForEnd()
     }
 
+    #if arch(x86_64)
+        /// The calls that are tried, and the number of the error that each has to end with (errno(3)).
+        private static let refused = [
+            "fork 1", "vfork 1", "clone 1", "clone3 38", "execve 1", "kill agent 1", "kill another reader 1", "tgkill another reader 1",
+            "pidfd_send_signal another reader 1", "ptrace another reader 1", "process_vm_readv another reader 1",
+            "prlimit another reader 1", "F_SETOWN another reader 1", "setuid 0 1", "setresgid 0 1", "unshare user 1", "io_uring_setup 1",
+            "open node.key 13", "open the agent's memory 13", "open another reader's memory 13",
+        ]
+
+        @Test(.enabled(if: Programs.isRoot)) func `who takes a reader over starts, signals and becomes nobody, and opens nothing of the node's`() async throws {
+            let here = try Installation.here
+            let session = try await here.markedShell()
+            let channel = try await here.reader()
+            let ofSession = try #require(
+                ProcessTable.all().first { $0.commandLine.hasPrefix("stint-agent\0netreader\0") && $0.commandLine.contains(session.id) })
+            let agent = try #require(here.agent())
+            for (reader, other) in [(channel, ofSession.pid), (ofSession.pid, channel)] {
+                let words = [reader, agent, other].map { String($0) } + [here.home(ofNode: "db-1") + "/node.key"]
+                let answer = try await here.run("/usr/bin/python3", ["-c", Self.intruder] + words).checked()
+                #expect(answer.text.split(separator: "\n").map { String($0) } == Self.refused)
+            }
+            // Both are as they were.
+            session.terminal.send("echo kept-$((1+1))\r")
+            try await session.terminal.expect("kept-2")
+            #expect(try await here.reader() == channel)
+            session.terminal.send("exit\r")
+            _ = try await session.terminal.process.waitForEnd()
+        }
+
+        /// Makes system calls in the place of a process, as code would that was brought into it, and prints with what error each
+        /// ended. The process waits in a call of its own, behind whose instruction it stands.
+        private static let intruder = """
+            import ctypes, os, sys
+            pid, agent, other = map(int, sys.argv[1:4])
+            names = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs"
+            class Registers(ctypes.Structure): _fields_ = [(name, ctypes.c_ulonglong) for name in names.split()]
+            ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+            ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+            ptrace.restype = ctypes.c_long
+            def trace(request, data=None):
+                if ptrace(request, pid, None, data) < 0: sys.exit("ptrace %d: %d" % (request, ctypes.get_errno()))
+            ATTACH, DETACH, GETREGS, SETREGS, STEP = 16, 17, 12, 13, 9
+            trace(ATTACH)
+            os.waitpid(pid, 0x40000000)
+            before = Registers()
+            trace(GETREGS, ctypes.addressof(before))
+            memory = os.open("/proc/%d/mem" % pid, os.O_RDWR)
+            if os.pread(memory, 2, before.rip - 2) != bytes([0x0f, 0x05]): sys.exit("it is not in a system call")
+            place = before.rsp - 4096
+            def call(what, number, *arguments):
+                words, at = [], place
+                for argument in arguments:
+                    if isinstance(argument, bytes):
+                        os.pwrite(memory, argument + bytes(1), at)
+                        words, at = words + [at], at + len(argument) + 8
+                    else: words.append(argument & (1 << 64) - 1)
+                now = Registers.from_buffer_copy(before)
+                now.rax, now.orig_rax, now.rip = number, (1 << 64) - 1, before.rip - 2
+                for name, word in zip(["rdi", "rsi", "rdx", "r10", "r8", "r9"], words + [0] * 6): setattr(now, name, word)
+                trace(SETREGS, ctypes.addressof(now))
+                trace(STEP)
+                os.waitpid(pid, 0x40000000)
+                trace(GETREGS, ctypes.addressof(now))
+                print(what, -ctypes.c_longlong(now.rax).value)
+            call("fork", 57)
+            call("vfork", 58)
+            call("clone", 56, 17)
+            call("clone3", 435, bytes(88), 88)
+            call("execve", 59, b"/bin/true", 0, 0)
+            call("kill agent", 62, agent, 0)
+            call("kill another reader", 62, other, 0)
+            call("tgkill another reader", 234, other, other, 0)
+            call("pidfd_send_signal another reader", 424, 3, 0, 0, 0)
+            call("ptrace another reader", 101, ATTACH, other, 0, 0)
+            call("process_vm_readv another reader", 310, other, 0, 0, 0, 0, 0)
+            call("prlimit another reader", 302, other, 0, 0, 0)
+            call("F_SETOWN another reader", 72, 3, 8, other)
+            call("setuid 0", 105, 0)
+            call("setresgid 0", 119, 0, 0, 0)
+            call("unshare user", 272, 0x10000000)
+            call("io_uring_setup", 425, 1, place)
+            call("open node.key", 257, -100, sys.argv[4].encode(), 0, 0)
+            call("open the agent's memory", 257, -100, b"/proc/%d/mem" % agent, 0, 0)
+            call("open another reader's memory", 257, -100, b"/proc/%d/mem" % other, 0, 0)
+            trace(SETREGS, ctypes.addressof(before))
+            trace(DETACH)
+            """
+    #endif
+
     /// Stops a reader and writes into its socket in its place: what somebody would do who had taken it over.
     private static let usurper = """
         import ctypes, os, signal, sys

@@ -68,6 +68,28 @@ struct ProcessStateTests {
         }
     }
 
+    @Test func `other processes can be given up, and threads, files and sockets stay`() async {
+        await #expect(processExitsWith: .success) {
+            // It ends by itself: we shall have no way to end it.
+            let child = try SpawnRequest("/bin/sleep", ["sleep", "5"]).start()
+            try ProcessControl.forbidNewPrivileges()
+            try Privileges.refuseOtherProcesses()
+            let refusal = SystemError(call: "clone", errno: EPERM)
+            #expect(throws: refusal) { _ = try ChildProcess.copy() }
+            #expect(throws: refusal) { _ = try ChildProcess.copyBeside() }
+            #expect(throws: SystemError.self) { _ = try SpawnRequest("/bin/true", ["true"]).start() }
+            #expect(throws: SystemError(call: "pidfd_send_signal", errno: EPERM)) { try child.signal(.kill) }
+            let (pid, status) = (child.pid, try child.status())
+            #expect(kill(pid, SIGKILL) == -1 && errno == EPERM && status == nil)
+            let pipe = try Pipe()
+            let writer = pipe.writer.number
+            try Posix.Thread.start("writer") { _ = Glibc.write(writer, "x", 1) }
+            #expect(try pipe.reader.read(maximum: 1) == [UInt8(ascii: "x")])
+            #expect(try !DurableFile.read("/etc/passwd", maximumBytes: 1 << 20).isEmpty)
+            #expect(try ProcessControl.limit(.openFiles).soft > 0)
+        }
+    }
+
     @Test func `blocked signals are read from a descriptor`() async {
         await #expect(processExitsWith: .success) {
             try Signals.block([.terminate, .windowChange])

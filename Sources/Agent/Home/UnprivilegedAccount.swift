@@ -37,12 +37,14 @@ package struct UnprivilegedAccount: Sendable, Equatable {
 
     /// Becomes the account, for good. For the first lines of a process, before it has read anything.
     ///
-    /// Beside the account: no capability and no new privileges, no core dump, and nobody of the same account may look into it.
+    /// Beside the account: no capability and no new privileges, no core dump, nobody of the same account may look into it, and no
+    /// call that starts, signals or looks into another process: those of the same account are other connections'.
     package func become() throws(SystemError) {
         if let user { try Privileges.become(user, in: []) }
         try Privileges.dropCapabilities()
         try ProcessControl.forbidNewPrivileges()
         try ProcessControl.forbidInspection()
         try ProcessControl.setLimit(.coreSize, soft: 0, hard: 0)
+        try Privileges.refuseOtherProcesses()
     }
 }
