@@ -44,9 +44,11 @@ struct HelpText {
     }
 
     private func help(for topic: Program.Topic) -> String {
-        let blocks = topic.text.split(separator: "\n\n" as String).map { block in
+        // Blocks stand between empty lines.
+        let blocks = topic.text.split(separator: "\n", omittingEmptySubsequences: false).split(whereSeparator: \.isEmpty).map { lines in
+            let block = lines.joined(separator: "\n")
             let isShown = block.utf8.first == UInt8(ascii: " ")
-            return isShown ? String(block) : TextLayout.wrap(String(block), to: width).joined(separator: "\n")
+            return isShown ? block : TextLayout.wrap(block, to: width).joined(separator: "\n")
         }
         return "\(topic.summary).\n\n" + blocks.joined(separator: "\n\n") + "\n"
     }

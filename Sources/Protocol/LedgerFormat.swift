@@ -58,7 +58,7 @@ package enum LedgerFormat: String, Sendable, CaseIterable {
 
     private static func cef(_ entry: LedgerEntry) -> String {
         let header = [
-            "CEF:0", "Stint", "stintd", Version.text, entry.event, entry.event.replacing(".", with: " "), warnings.contains(entry.event) ? "6" : "3",
+            "CEF:0", "Stint", "stintd", Version.text, entry.event, entry.event.exchanging(".", for: " "), warnings.contains(entry.event) ? "6" : "3",
         ].map(cefHeader).joined(separator: "|")
         var fields = [("rt", String(entry.at.milliseconds)), ("externalId", String(entry.number))]
         if !entry.actor.isEmpty { fields.append(("suser", entry.actor)) }
@@ -131,7 +131,7 @@ package enum LedgerFormat: String, Sendable, CaseIterable {
 }
 
 extension String {
-    fileprivate func replacing(_ scalar: Unicode.Scalar, with other: Unicode.Scalar) -> String {
+    fileprivate func exchanging(_ scalar: Unicode.Scalar, for other: Unicode.Scalar) -> String {
         String(String.UnicodeScalarView(unicodeScalars.map { $0 == scalar ? other : $0 }))
     }
 }

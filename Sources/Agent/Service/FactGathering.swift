@@ -44,7 +44,7 @@ extension NodeFacts {
         return bytes.split(separator: UInt8(ascii: "\n")).map { cleaned(String(decoding: $0, as: UTF8.self)) }
     }
 
-    private static func cleaned(_ text: String) -> String { PlainText.cleaned(text.replacing("\t", with: " "), maximum: 200) }
+    private static func cleaned(_ text: String) -> String { PlainText.cleaned(String(text.map { $0 == "\t" ? " " : $0 }), maximum: 200) }
 
     /// `NAME="value"` (os-release(5)).
     private static func value(of name: String, in lines: [String]) -> String? {
