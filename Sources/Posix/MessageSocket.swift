@@ -102,6 +102,12 @@ package final class MessageSocket: Sendable {
             guard dup2(descriptor.number, number) == number else { throw SystemError(call: "dup2", errno: errno) }
         }
 
+        /// The same, for as long as the process lives, whoever holds this value.
+        package func keep(at number: Int32) throws(SystemError) {
+            _ = Unmanaged.passRetained(self)  // it may be that number already, and must not be closed when this value goes
+            try put(at: number)
+        }
+
         package func duplicate() throws(SystemError) -> OwnedDescriptor { try descriptor.duplicate() }
 
         package func readToEnd(maximum: Int) throws(SystemError) -> [UInt8] { try descriptor.readToEnd(maximum: maximum) }

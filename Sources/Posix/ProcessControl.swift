@@ -63,6 +63,9 @@ package enum ProcessControl {
         try check("setpriority") { setpriority(Int32(PRIO_PROCESS.rawValue), 0, value) }
     }
 
+    /// What ``setNiceness(_:)`` set, or whoever started us.
+    package static var niceness: Int32 { getpriority(Int32(PRIO_PROCESS.rawValue), 0) }
+
     /// The calling thread gets the processor in short slices and therefore soon (sched_setattr(2), Linux 6.12): for one that
     /// has something to do for microseconds whenever a key comes, beside others that compute. Its share stays the same.
     package static func preferShortSlices() {

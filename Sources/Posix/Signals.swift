@@ -29,6 +29,12 @@ package enum Signals {
         try checkNumber("pthread_sigmask") { pthread_sigmask(SIG_BLOCK, &set, nil) }
     }
 
+    /// Has every signal delivered again.
+    package static func unblockAll() throws(SystemError) {
+        var none = signalSet([])
+        try checkNumber("pthread_sigmask") { pthread_sigmask(SIG_SETMASK, &none, nil) }
+    }
+
     fileprivate static func signalSet(_ signals: [Signal]) -> sigset_t {
         var set = sigset_t()
         sigemptyset(&set)

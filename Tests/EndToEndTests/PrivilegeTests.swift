@@ -267,7 +267,7 @@ extension Installation {
     fileprivate func reader() async throws -> pid_t {
         try await eventually("a reader") {
             guard let agent = agent() else { return nil }
-            return ProcessTable.all().first { $0.parent == agent && $0.commandLine == "stint-agent\0carry\0" }?.pid
+            return ProcessTable.all().first { $0.parent == agent && $0.commandLine.hasPrefix("stint-agent\0messenger\0") }?.pid
         }
     }
 }

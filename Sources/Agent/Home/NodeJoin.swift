@@ -30,7 +30,7 @@ package struct NodeJoin {
     ///
     /// - Parameter executable: the program of the process that reads the network: this one.
     package static func join(
-        _ home: AgentHome, token text: String, label: String = Environment.hostName(), executable: String = "/proc/self/exe"
+        _ home: AgentHome, token text: String, label: String = Environment.hostName(), executable: String = NetworkReader.ownProgram
     ) throws -> NodeName {
         let token = try JoinToken(text)
         guard token.kind == .node, let root = token.root, let invitation = token.invitation else {

@@ -34,8 +34,10 @@ package final class AgentService {
     /// Receipts sent over the present channel.
     private var sentReceipts: Set<SessionID> = []
     private var isEnding = false
-    /// When the broker is told what this machine says of itself.
-    private var factsAt = ContinuousClock.now
+    /// When the broker is told first on a channel what this machine says of itself; `nil` once it was.
+    private var factsAt: ContinuousClock.Instant?
+    /// From when on it is told again. Its heartbeat wakes us anyway.
+    private var factsAgain = ContinuousClock.now
 
     /// How often to look for supervisors that ended without our being told: those of an earlier agent. With a broker the
     /// look comes with its heartbeat, which is more often, and needs no wake-up of its own.
@@ -76,7 +78,7 @@ package final class AgentService {
         try ProcessControl.becomeSubreaper()
         // A node on which nobody can be without privileges is not to find out with its first connection.
         let account = try UnprivilegedAccount.find()
-        let service = try AgentService(home, version: version, executable: try Environment.executablePath(), isReaper: true)
+        let service = try AgentService(home, version: version, executable: NetworkReader.ownProgram, isReaper: true)
         try service.run(readingAs: account)
         _ = consume lock
     }
@@ -89,7 +91,7 @@ package final class AgentService {
             let now = ContinuousClock.now
             if channel == nil, now >= dialAt { dial() }
             if now >= lookAt { look() }
-            if isConnected, now >= factsAt { tellFacts() }
+            if isConnected, let at = factsAt, now >= at { tellFacts() }
             if let at = spareAt, now >= at { prepareSpare() }
             try timer.set(due)
             try step()
@@ -103,7 +105,7 @@ package final class AgentService {
 
     private var due: ContinuousClock.Instant {
         let first = min(channel?.due ?? dialAt, lookAt, spareAt ?? lookAt)
-        return leaving.reduce(isConnected ? min(first, factsAt) : first) { min($0, $1.leavesBy) }
+        return leaving.reduce(isConnected ? min(first, factsAt ?? first) : first) { min($0, $1.leavesBy) }
     }
 
     private func step() throws {
@@ -126,9 +128,10 @@ package final class AgentService {
         }
     }
 
-    /// As often as ``NodeFacts/interval``, and once on each channel; the wake-up is that of ``lookAt``.
+    /// Once on each channel, and with the first heartbeat after each ``NodeFacts/interval``.
     private func tellFacts() {
-        factsAt = .now + NodeFacts.interval
+        factsAt = nil
+        factsAgain = .now + NodeFacts.interval
         do {
             try channel?.send(.facts(NodeFacts.gather()))
         } catch {
@@ -150,7 +153,7 @@ package final class AgentService {
 
     private func dial() {
         do {
-            channel = try ControlChannel(to: identity, with: key)
+            channel = try ControlChannel(to: identity, with: key, over: supervisors.channelReader())
             noteReaders()
         } catch {
             lose(error)
@@ -211,6 +214,7 @@ package final class AgentService {
         case .time:
             try channel?.send(.ledgerSeen(ledger.size))
             lookAt = .now
+            if factsAt == nil, .now >= factsAgain { factsAt = .now }
         case .ledgerHead(let news): try believe { try ledger.take(news) }
         case .roll(let entries): try believe { try append(entries) }
         case .open(let evidence): try open(evidence)

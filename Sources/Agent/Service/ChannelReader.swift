@@ -10,10 +10,11 @@ import Protocol
 import StrictJSON
 import Transport
 
-/// `stint-agent carry`, started by the root part for one connection, which is descriptor 3's other end. TLS, HTTP and WebSocket
-/// are here and nowhere else in the agent.
+/// Made by the root part for one connection: a copy of the process that is warm, or `stint-agent messenger`. TLS, HTTP and
+/// WebSocket are here and nowhere else in the agent.
 package final class ChannelReader {
-    package static let command = "carry"
+    /// As long as the word of what it is a copy of.
+    package static let command = "messenger"
     private static let dialTimeout: Duration = .seconds(5)
     /// What the root part has not taken yet, before the broker is read any further.
     private static let backlog = 2 * 1024 * 1024
@@ -24,12 +25,35 @@ package final class ChannelReader {
     package static func run(_ arguments: [String]) -> Int32 {
         do {
             guard arguments.isEmpty else { throw SystemError(call: command, errno: EINVAL) }
-            try NetworkProcess.prepare(as: "stint-channel")
-            try ChannelReader().run()
-            return 0
+            return try run(as: try UnprivilegedAccount.find())
         } catch {
             return 1  // nobody reads from us any more, or nothing may be told before we are who we should be
         }
+    }
+
+    /// The same in a copy of the process that is warm, which has no key and has read nothing of the network.
+    ///
+    /// - Parameters:
+    ///   - line: to the root part.
+    ///   - niceness: of the root part; the process that is warm is less nice.
+    static func run(over line: MessageSocket.OwnedNumber, as account: UnprivilegedAccount, niceness: Int32) -> Int32 {
+        do {
+            guard setsid() >= 0, chdir("/") == 0 else { throw SystemError(call: "setsid", errno: errno) }
+            try line.keep(at: NetworkProcess.socketNumber)
+            for stream in [StandardStream.input, .output, .error] { try stream.replaceWithNull() }
+            try ProcessControl.setNiceness(niceness)
+            try Signals.unblockAll()
+            ProcessControl.setArgument(1, command)
+            return try run(as: account)
+        } catch {
+            return 1  // as above
+        }
+    }
+
+    private static func run(as account: UnprivilegedAccount) throws -> Int32 {
+        try NetworkProcess.prepare("stint-channel", as: account)
+        try ChannelReader().run()
+        return 0
     }
 
     private init() throws { root = try RootLine() }

@@ -29,10 +29,10 @@ final class ControlChannel {
     /// Silence after which we ask for a sign of life: the broker gives one every ``Limits/heartbeat``.
     static let askAfter: Duration = .seconds(20)
 
-    /// Starts a reader. What it has to say begins with ``ReaderTable/Event/ready``.
-    init(to identity: NodeIdentity, with key: NodeKey) throws {
+    /// - Parameter reader: what it has to say begins with ``ReaderTable/Event/ready``.
+    init(to identity: NodeIdentity, with key: NodeKey, over reader: NetworkReader) throws {
         order = DialOrder(broker: identity.broker, pin: identity.pin, key: try key.connectionKey(at: .now))
-        reader = try NetworkReader(ChannelReader.command)
+        self.reader = reader
     }
 
     /// The reader's process.

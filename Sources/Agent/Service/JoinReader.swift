@@ -22,7 +22,7 @@ package enum JoinReader {
     package static func run(_ arguments: [String]) -> Int32 {
         do {
             guard arguments.isEmpty else { throw SystemError(call: command, errno: EINVAL) }
-            try NetworkProcess.prepare(as: "stint-join")
+            try NetworkProcess.prepare("stint-join", as: try UnprivilegedAccount.find())
             let line = try Line()
             line.report(.ready)
             try line.tellAll()

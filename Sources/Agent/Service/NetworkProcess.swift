@@ -12,13 +12,16 @@ enum NetworkProcess {
 
     /// Whatever fails here ends the process: it must not read the network as anybody else.
     ///
-    /// - Parameter name: in process lists.
-    static func prepare(as name: String) throws {
+    /// - Parameters:
+    ///   - name: in process lists.
+    ///   - account: whose it is.
+    static func prepare(_ name: String, as account: UnprivilegedAccount) throws {
         try ProcessControl.closeDescriptors(from: socketNumber + 1)
         ProcessControl.setName(name)
         umask(0o077)
         Signals.ignoreBrokenPipe()
-        try UnprivilegedAccount.find().become()
+        try Privileges.emptyBoundingSet()
+        try account.become()
         // Behind the change of the account, which takes it back (prctl(2)).
         try ProcessControl.setParentDeathSignal(.kill)
         // No file gets a byte from us, and there is no process but this one.

@@ -6,7 +6,7 @@ import Glibc
 import Posix
 
 /// A process that reads the network for the agent, and the line to it. Nothing here waits but ``awaitEnd()``.
-final class NetworkReader {
+package final class NetworkReader {
     /// It is not to be spoken to any longer: what it did, for a sentence that begins with “it”.
     struct Fault: Error, Equatable {
         let words: String
@@ -24,12 +24,19 @@ final class NetworkReader {
     /// A reader that takes no orders any more is given no more than this to take.
     private static let backlog = 16 * 1024 * 1024
     /// The program of this very process, also where its file was replaced since: the two parts must speak one language.
-    static let ownProgram = "/proc/self/exe"
+    package static let ownProgram = "/proc/self/exe"
+
+    /// Makes a ``ChannelReader`` of a process that is warm.
+    init(copying warm: WarmSupervisor) throws(SystemError) {
+        let pair = try SocketPair()
+        process = try warm.copy(.channelReader, with: pair.second.number)
+        socket = try Self.kept(pair.first)
+    }
 
     /// Starts one from its program's beginning: see ``NetworkProcess``.
     ///
     /// - Parameter command: by which the program knows what to be.
-    init(_ command: String, executable: String = NetworkReader.ownProgram) throws(SystemError) {
+    init(_ command: String, executable: String) throws(SystemError) {
         let pair = try SocketPair()
         var request = SpawnRequest(
             executable, [SupervisorProcess.programName, command],
@@ -40,9 +47,13 @@ final class NetworkReader {
         request.newSession = true
         request.workingDirectory = "/"
         process = try request.start()
-        let ours = try pair.first.duplicate()
+        socket = try Self.kept(pair.first)
+    }
+
+    private static func kept(_ end: borrowing OwnedDescriptor) throws(SystemError) -> OwnedDescriptor {
+        let ours = try end.duplicate()
         try ours.setNonBlocking()
-        socket = consume ours
+        return ours
     }
 
     var pid: Int32 { process.pid }

@@ -18,7 +18,7 @@ final class StartedSupervisor {
     init(copying warm: WarmSupervisor) throws(SystemError) {
         let pipe = try Pipe()
         let writer = try pipe.writer.duplicate()
-        process = try warm.copy(waitingOn: pipe.reader.number)
+        process = try warm.copy(.supervisor, with: pipe.reader.number)
         assignment = consume writer
     }
 

@@ -115,10 +115,22 @@ final class Supervisors {
 
     /// A supervisor without a session: a copy of the warm process, or where that cannot be, one from the beginning.
     private func started() throws(SystemError) -> StartedSupervisor {
+        if let copy = copied({ warm throws(SystemError) in try StartedSupervisor(copying: warm) }) { return copy }
+        return try StartedSupervisor(of: home, executable: executable)
+    }
+
+    /// A process for a connection of the agent, in the same way.
+    func channelReader() throws(SystemError) -> NetworkReader {
+        if let copy = copied({ warm throws(SystemError) in try NetworkReader(copying: warm) }) { return copy }
+        return try NetworkReader(ChannelReader.command, executable: executable)
+    }
+
+    /// `nil` where the warm process gives no copy; then it is ended.
+    private func copied<Process>(_ copy: (WarmSupervisor) throws(SystemError) -> Process) -> Process? {
         do throws(SystemError) {
             let source = if let warm { warm } else { try WarmSupervisor(of: home, executable: executable) }
             warm = source
-            return try StartedSupervisor(copying: source)
+            return try copy(source)
         } catch {
             Log.warning("no copy of a warm supervisor: \(error.message)")
             do throws(SystemError) {
@@ -127,7 +139,7 @@ final class Supervisors {
                 Log.warning("the warm supervisor was not ended: \(error.message)")
             }
             warm = nil
-            return try StartedSupervisor(of: home, executable: executable)
+            return nil
         }
     }
 

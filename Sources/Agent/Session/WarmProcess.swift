@@ -7,12 +7,21 @@ import Glibc
 import Posix
 
 /// `stint-agent warm-copy HOME s-------`, started by the agent: a supervisor that has done all that is the same for each, and
-/// never gets a session. Its copies do: they share the pages that starting a program fills.
+/// never gets a session. Its copies do, or become the reader of the agent's channel: they share the pages that starting a program
+/// fills.
 package enum WarmProcess {
     /// As long as the word of what its copies are.
     package static let command = "warm-copy"
 
-    /// The agent's line, on which each message brings where a supervisor waits for its session.
+    /// What a copy is to be: the one byte of a message, which brings a descriptor.
+    enum Copy: UInt8 {
+        /// A supervisor, which waits for its session at the descriptor.
+        case supervisor = 1
+        /// A ``ChannelReader``, which has its line to the agent there.
+        case channelReader = 2
+    }
+
+    /// The agent's line.
     static let line: Int32 = 0
     /// Bytes of the answer: the number of the copy's process, which comes with a descriptor of it.
     static let answer = 4
@@ -21,6 +30,7 @@ package enum WarmProcess {
     package static func run(_ arguments: [String]) -> Int32 {
         do {
             guard arguments.count == 2 else { throw SystemError(call: command, errno: EINVAL) }
+            let niceness = ProcessControl.niceness
             try SupervisorProcess.prepare()
             let home = AgentHome(arguments[0])
             let identity = try home.identity()
@@ -37,13 +47,18 @@ package enum WarmProcess {
                 case .none: continue
                 case .message, .tooLong, .withDescriptors: break
                 }
-                guard let assignment = descriptors.first else { throw SystemError(call: "recvmsg", errno: EBADMSG) }
+                guard case .message(let bytes) = received, bytes.count == 1, let kind = Copy(rawValue: bytes[0]),
+                    let descriptor = descriptors.first
+                else { throw SystemError(call: "recvmsg", errno: EBADMSG) }
                 if let copy = try ChildProcess.copyBeside() {
                     let pid = copy.pid
                     let bytes = (0..<answer).map { UInt8(truncatingIfNeeded: pid >> Int32(8 * $0)) }
                     try agent.send(bytes, with: [copy.pidfd.number])
                 } else {
-                    _exit(become(waitingOn: assignment) ?? SupervisorProcess.run(home, identity, as: account))
+                    switch kind {
+                    case .supervisor: _exit(become(waitingOn: descriptor) ?? SupervisorProcess.run(home, identity, as: account))
+                    case .channelReader: _exit(ChannelReader.run(over: descriptor, as: account, niceness: niceness))
+                    }
                 }
             }
         } catch {
@@ -98,11 +113,11 @@ final class WarmSupervisor {
         _ = try process.wait()
     }
 
-    /// A supervisor that waits for its session at the pipe `reader`.
+    /// A copy, which gets the descriptor.
     ///
     /// - Throws: where there is no answer in time; nothing is to be had of it any more then.
-    func copy(waitingOn reader: Int32) throws(SystemError) -> ChildProcess {
-        try line.send([1], with: [reader])
+    func copy(_ kind: WarmProcess.Copy, with descriptor: Int32) throws(SystemError) -> ChildProcess {
+        try line.send([kind.rawValue], with: [descriptor])
         var entries = [PollEntry(line.number, .input)]
         guard try Poll.wait(&entries, timeout: Self.patience) > 0 else { throw SystemError(call: "poll", errno: ETIMEDOUT) }
         let (received, descriptors) = try line.receiveAll()
