@@ -88,6 +88,8 @@ import Testing
                 total[added..<added + piece].withUnsafeBytes { output.add($0) }
                 added += piece
                 try output.flush()
+                // Behind what the thread is at, and behind what waits for it.
+                if added % 3 == 0 { continue }
                 hadThread = hadThread || output.wanted.map { $0.number != output.descriptor } ?? false
                 read += try readAll(terminal)
                 if let wanted = output.wanted {
@@ -96,7 +98,8 @@ import Testing
                 }
             }
             read += try readAll(terminal, atLeast: total.count - read.count)
-            #expect(read == total)
+            let isSame = read == total  // the difference of two such arrays takes minutes to show
+            #expect(isSame)
             #expect(hadThread)
             try mode.restore()
         }
