@@ -54,22 +54,6 @@ import Testing
         return all.flatMap { $0 }
     }
 
-    @Test func `a recording begins once: a second beginning is refused, and taking it back harms nothing`() throws {
-        let first = try RecordingBeginning(path, opening(terminal: true), SessionID("s-7k2p9x"), at: Self.start)
-        try first.start(SessionID("s-7k2p9x"))
-        let recorder = try Recorder(first, opening(terminal: true))
-        try output(recorder, Array("text".utf8), at: 0)
-        let second = try RecordingBeginning(path, opening(terminal: true), SessionID("s-7k2p9x"), at: Self.start)
-        second.make()
-        #expect(throws: SystemError.self) { try second.file() }
-        second.withdraw()
-        recorder.finish()
-        #expect(try recorded() == Array("text".utf8))
-        #expect(try RecordingEnd(of: path, isTerminal: true).output == 4)
-        first.withdraw()
-        #expect(access(path, F_OK) != 0)
-    }
-
     @Test func `input that is only counted goes on where its sender says, once, after a broker that died with the count`() throws {
         let text = Array("0123456789".utf8)
         func input(_ recorder: Recorder, at offset: UInt64) throws { try text.withUnsafeBytes { try recorder.input($0, at: offset) } }

@@ -54,25 +54,6 @@ struct RetentionTests {
         }
     }
 
-    @Test func `the beginning of a recording that a killed broker left goes, and what nobody knows stays`() async throws {
-        try await Installation.with { here in
-            let grant = try await here.grant()
-            // A node that cannot keep a session says no to it.
-            let sessions = here.home(ofNode: "db-1") + "/sessions"
-            try FileManager.default.moveItem(atPath: sessions, toPath: sessions + ".away")
-            _ = try here.file("nodes/db-1/sessions", "")
-            #expect(try await here.exec("true").status != 0)
-            let refused = try #require(try await here.sessions(of: grant).first)
-            #expect(refused.state == "ended")
-            try await here.stopBroker()
-            let (left, unknown) = ("broker/recordings/\(refused.id).cast", "broker/recordings/s-zzzzzz.cast")
-            for name in [left, unknown] { _ = try here.file(name, "{\"version\":2}\n") }
-            try await here.startBroker()
-            try await eventually("the file to go") { !FileManager.default.fileExists(atPath: "\(here.directory)/\(left)") }
-            #expect(FileManager.default.fileExists(atPath: "\(here.directory)/\(unknown)"))
-        }
-    }
-
     @Test func `without room no session is opened, and everybody is told before`() async throws {
         try await Installation.with { here in
             _ = try await here.grant()

@@ -64,19 +64,8 @@ final class Recorder {
     private static let chunk: Int64 = 1024 * 1024
 
     /// Begins the recording of a session.
-    convenience init(
-        _ path: String, _ opening: OpeningStatement, _ id: SessionID, at now: Timestamp,
-        disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil, growth: RecordingKeeper.Growth? = nil,
-        streamLimit: Int = Recorder.streamLimit
-    ) throws {
-        let beginning = try RecordingBeginning(path, opening, id, at: now)
-        beginning.make()
-        try self.init(beginning, opening, disk: disk, growth: growth, streamLimit: streamLimit)
-    }
-
-    /// Goes on behind a beginning, when that is on disk.
     init(
-        _ beginning: RecordingBeginning, _ opening: OpeningStatement,
+        _ path: String, _ opening: OpeningStatement, _ id: SessionID, at now: Timestamp,
         disk: (queue: DiskQueue, tell: @Sendable () -> Void)? = nil, growth: RecordingKeeper.Growth? = nil,
         streamLimit: Int = Recorder.streamLimit
     ) throws {
@@ -86,12 +75,21 @@ final class Recorder {
         chain = try RecordingChain()
         isTerminal = opening.terminal != nil
         isForward = opening.capability.destination != nil
-        zero = beginning.zero
-        writer = beginning.writer
+        zero = .now
         errorWriter = AsciicastWriter()
         streams = [Stream(), Stream(), Stream()]
-        file = try beginning.file()
-        try beginning.lines.withUnsafeBytes { bytes in try chain.add(bytes) }
+        var writer = AsciicastWriter()
+        let title = "\(id) \(opening.person)@\(opening.node) as \(opening.runAs)"
+        let size = opening.terminal.map { WindowSize(columns: UInt16($0.columns), rows: UInt16($0.rows)) } ?? .usual
+        var lines = writer.header(
+            size, timestamp: now.milliseconds / 1000, title: title, term: opening.terminal?.type ?? "dumb", shell: "")
+        if !opening.command.isEmpty {
+            lines += writer.marker("command: " + opening.command.joined(separator: " "), at: .zero)
+        }
+        lines += writer.position([0, 0, 0], at: .zero)
+        self.writer = writer
+        file = SharedFile(try AppendFile(making: path, beginningWith: lines))
+        try lines.withUnsafeBytes { bytes in try chain.add(bytes) }
     }
 
     /// Goes on with the recording of a session that was interrupted. What is not whole at its end is cut off.

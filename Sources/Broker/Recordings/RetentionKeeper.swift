@@ -87,18 +87,14 @@ final class RetentionKeeper: Sendable {
         core.indexer.forget(id)
     }
 
-    /// A broker that was killed behind the commit left the file; one that was killed before it began a session, the beginning.
+    /// A broker that was killed behind the commit left the file.
     private func removeLeftovers() throws {
         for name in try DurableFile.listDirectory(core.home.recordings) where name.hasSuffix(".cast") {
             // What is not named like a recording is not ours to remove.
             guard let id = try? SessionID(String(name.dropLast(5))) else { continue }
-            guard try core.readers.perform({ try Self.isLeftover(id, $0) }) else { continue }
+            guard try core.readers.perform({ try $0.recording(id)?.state }) == .deleted else { continue }
             try DurableFile.remove(core.home.recording(of: id))
             core.indexer.forget(id)
         }
-    }
-    private static func isLeftover(_ id: SessionID, _ database: Connection) throws -> Bool {
-        if let recording = try database.recording(id) { return recording.state == .deleted }
-        return try database.session(id)?.machine.state == .ended
     }
 }

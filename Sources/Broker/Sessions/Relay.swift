@@ -40,7 +40,7 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     /// How the session begins in this relay.
     enum Beginning: Sendable {
         /// The node has accepted it, and the client waits for that.
-        case accepted(Signed<AcceptanceStatement>, RecordingBeginning)
+        case accepted(Signed<AcceptanceStatement>)
         /// It was live before, and its supervisor is back.
         case rejoined
         /// The client left before it began.
@@ -127,8 +127,8 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
             }
             let path = core.home.recording(of: id)
             switch beginning {
-            case .accepted(let acceptance, let beginning):
-                recorder = try Recorder(beginning, session.opening.value, disk: disk, growth: growth)
+            case .accepted(let acceptance):
+                recorder = try Recorder(path, session.opening.value, id, at: core.clock.now, disk: disk, growth: growth)
                 client?.enqueue(text: ControlMessage.accepted(acceptance.source).text)
                 // Before any frame of the client: the node starts the program when it hears that there is a recording.
                 supervisor?.enqueue(text: ControlMessage.recorded(id, OutputOffsets()).text)

@@ -15,7 +15,7 @@ import Transport
 final class SessionHub: Sendable {
     private enum Entry {
         /// The client waits for the node's supervisor to dial in.
-        case waiting(client: LoopWebSocket, opening: OpeningStatement, timer: TimerToken)
+        case waiting(client: LoopWebSocket, node: NodeName, timer: TimerToken)
         /// Both ends are here and are being taken out of the loop, the node's first.
         case pairing(supervisor: StreamBox?)
         /// The client left while the node's end was being taken.
@@ -143,7 +143,7 @@ final class SessionHub: Sendable {
         core.loop.submit { [self] in
             guard client.isOpen else { return withdraw(id, Self.clientGone) }
             let timer = core.loop.schedule(after: Self.patience) { [self] in giveUp(id, BrokerError.nodeSilent(node)) }
-            entries.withLock { $0[id] = .waiting(client: client, opening: evidence.opening.value, timer: timer) }
+            entries.withLock { $0[id] = .waiting(client: client, node: node, timer: timer) }
             core.agents.bringForward(node, from: core.roll)
             guard core.agents.send(.open(evidence), to: node) else { return giveUp(id, BrokerError.nodeNotConnected(node)) }
         }
@@ -151,7 +151,7 @@ final class SessionHub: Sendable {
 
     /// The node said no.
     func refused(_ id: SessionID, by node: Node, _ problem: Problem) {
-        guard opening(of: id, on: node) != nil else { return }
+        guard case .waiting(_, node.name, _)? = entries.withLock({ $0[id] }) else { return }
         giveUp(id, problem)
     }
 
@@ -200,13 +200,13 @@ final class SessionHub: Sendable {
             do {
                 switch try ControlMessage(text) {
                 case .accepted(let source):
-                    guard let opening = opening(of: id, on: node) else {
+                    guard case .waiting(_, node.name, _)? = entries.withLock({ $0[id] }) else {
                         socket.send(text: ControlMessage.end(id, .failed, detail: "nobody waits for this session").text)
                         return takeReceiptOnly(socket, of: node, for: id)
                     }
                     // What follows stays in the socket for the relay.
                     socket.onText = nil
-                    accept(try Signed(source), of: opening, for: id, from: node, socket)
+                    accept(try Signed(source), for: id, from: node, socket)
                 case .rejoin(id):
                     socket.onText = nil
                     rejoin(id, node, socket)
@@ -214,7 +214,7 @@ final class SessionHub: Sendable {
                 }
             } catch {
                 // Another node than the one that was asked has no say in it.
-                if opening(of: id, on: node) != nil { giveUp(id, error) }
+                if case .waiting(_, node.name, _)? = entries.withLock({ $0[id] }) { giveUp(id, error) }
                 socket.close(1008, "not an acceptance")
             }
         }
@@ -240,39 +240,18 @@ final class SessionHub: Sendable {
         }
     }
 
-    /// What waits for this node.
-    private func opening(of id: SessionID, on node: Node) -> OpeningStatement? {
-        guard case .waiting(_, let opening, _)? = entries.withLock({ $0[id] }), opening.node == node.name else { return nil }
-        return opening
-    }
-
-    private func accept(
-        _ acceptance: Signed<AcceptanceStatement>, of opening: OpeningStatement, for id: SessionID, from node: Node,
-        _ socket: LoopWebSocket
-    ) {
-        do {
-            let recording = try RecordingBeginning(core.home.recording(of: id), opening, id, at: core.clock.now)
-            try recording.start(id)
-            core.write { try $0.accept(acceptance, for: id, from: node) } completion: { [self] result in
-                if case .failure(let error) = result {
-                    recording.withdraw()
-                    return refuse(socket, id, node, error)
-                }
-                pair(id, .accepted(acceptance, recording), node, socket)
+    private func accept(_ acceptance: Signed<AcceptanceStatement>, for id: SessionID, from node: Node, _ socket: LoopWebSocket) {
+        core.write { try $0.accept(acceptance, for: id, from: node) } completion: { [self] result in
+            if case .failure(let error) = result {
+                giveUp(id, error)
+                socket.send(text: ControlMessage.end(id, .failed, detail: Problem(explaining: error).message).text)
+                return takeReceiptOnly(socket, of: node, for: id)
             }
-        } catch {
-            refuse(socket, id, node, BrokerError.recorderFailed(error.message))
+            pair(id, acceptance, node, socket)
         }
     }
 
-    /// The acceptance of a node comes to nothing.
-    private func refuse(_ socket: LoopWebSocket, _ id: SessionID, _ node: Node, _ error: any Error) {
-        giveUp(id, error)
-        socket.send(text: ControlMessage.end(id, .failed, detail: Problem(explaining: error).message).text)
-        takeReceiptOnly(socket, of: node, for: id)
-    }
-
-    private func pair(_ id: SessionID, _ beginning: Relay.Beginning, _ node: Node, _ socket: LoopWebSocket) {
+    private func pair(_ id: SessionID, _ acceptance: Signed<AcceptanceStatement>, _ node: Node, _ socket: LoopWebSocket) {
         core.loop.submit { [self] in
             guard case .waiting(let client, _, let timer)? = entries.withLock({ $0[id] }) else {
                 socket.send(text: ControlMessage.end(id, .clientClosed, detail: "the client left").text)
@@ -290,7 +269,7 @@ final class SessionHub: Sendable {
                 }
                 entries.withLock { $0[id] = .pairing(supervisor: supervisor) }
                 client.detach { [self] stream in
-                    startRelay(id, beginning, node, client: StreamBox(stream), supervisor: supervisor)
+                    startRelay(id, .accepted(acceptance), node, client: StreamBox(stream), supervisor: supervisor)
                 }
             }
         }
