@@ -16,7 +16,6 @@ package struct Roll: Sendable {
         let statement: InvitationStatement
         /// The device that signed it.
         let signer: PublicKey
-        var isUsed: Bool
     }
 
     package private(set) var directory = Directory()
@@ -28,7 +27,10 @@ package struct Roll: Sendable {
     package private(set) var broker: PublicKey?
     /// The digest of the charter in force.
     package private(set) var charterDigest: Digest?
+    /// Those that nobody has used.
     private var invitations: [Digest: Invitation] = [:]
+    /// Of the others nothing but the name is asked for again.
+    private var usedInvitations: Set<Digest> = []
     private var personOfDevice: [PublicKey: PersonName] = [:]
     private var nodeOfKey: [PublicKey: NodeName] = [:]
     /// While entries are applied whose signatures this party has verified before.
@@ -55,7 +57,7 @@ package struct Roll: Sendable {
 
     /// Whether somebody may still join with the invitation that has this digest.
     package func hasOpenInvitation(_ digest: Digest) -> Bool {
-        invitations[digest].map { !$0.isUsed && stands($0) } ?? false
+        invitations[digest].map(stands) ?? false
     }
 
     /// An invitation falls with who gave it: a device that was taken away must leave no door open behind it.
@@ -231,13 +233,13 @@ package struct Roll: Sendable {
         guard statement.notAfter > statement.at, statement.notAfter - statement.at <= .seconds(7 * 86_400) else {
             throw .invitationExpired(statement.notAfter)
         }
-        invitations[invitation.digest] = Invitation(statement: statement, signer: signer, isUsed: false)
+        invitations[invitation.digest] = Invitation(statement: statement, signer: signer)
     }
 
     private mutating func apply(_ enrolment: Signed<EnrolmentStatement>, _ now: Timestamp?) throws(EvidenceError) {
         let statement = enrolment.value
+        guard !usedInvitations.contains(statement.invitation) else { throw .invitationUsed }
         guard let invitation = invitations[statement.invitation] else { throw .invitationUnknown }
-        guard !invitation.isUsed else { throw .invitationUsed }
         let invited = invitation.statement
         guard stands(invitation) else { throw .invitationVoid(by: invited.by) }
         if let now, now >= invited.notAfter { throw .invitationExpired(invited.notAfter) }
@@ -261,7 +263,8 @@ package struct Roll: Sendable {
             directory.people[name]?.devices.append(device)
             personOfDevice[statement.key] = name
         }
-        invitations[statement.invitation]?.isUsed = true
+        invitations[statement.invitation] = nil
+        usedInvitations.insert(statement.invitation)
     }
 
     // MARK: Rosters

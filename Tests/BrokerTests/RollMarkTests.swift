@@ -105,6 +105,17 @@ import Testing
         #expect(again.roll.number == 81 && again.entries.count == 81 && again.roll.directory.nodes.count == 40)
     }
 
+    @Test func `what a broker keeps of the roll is what is stored, with every signature`() throws {
+        let home = try Home()
+        let reading = try home.start()
+        let box = RollBox(reading.roll, entries: reading.entries)
+        let stored = try Connection(path: home.home.database, mode: .readOnly).roll(after: 0, limit: 1000)
+        #expect(stored.count == 81 && box.entries(after: 0, limit: 1000) == stored)
+        #expect(box.entries(after: 79, limit: 1) == [stored[79]])
+        #expect(box.entries(after: 81, limit: 10).isEmpty && box.entries(after: -1, limit: 10).isEmpty)
+        #expect(box.committedEntry(81) == stored[80] && box.committedEntry(0) == nil && box.committedEntry(82) == nil)
+    }
+
     @Test func `what is marked by the broker's key is not verified again`() throws {
         let home = try Home()
         try home.start()
