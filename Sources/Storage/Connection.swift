@@ -144,12 +144,13 @@ package final class Connection {
 
     /// Brings into the database what of the log nobody reads any more. Writers go on meanwhile.
     ///
-    /// - Returns: how many pages are left in the log.
-    func checkpoint() -> Int {
+    /// - Returns: how many pages of the log are in the database now, and how many are not.
+    @discardableResult
+    func checkpoint() -> (done: Int, left: Int) {
         var (inLog, done): (Int32, Int32) = (0, 0)
         // Whatever keeps it from being done, a full disk or another who does it: the log holds everything, and is tried again.
         let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, &inLog, &done)
-        return code == SQLITE_OK ? Int(max(0, inLog - done)) : 0
+        return code == SQLITE_OK ? (Int(max(0, done)), Int(max(0, inLog - done))) : (0, 0)
     }
 
     // MARK: - Looking after the file
