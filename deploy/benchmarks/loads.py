@@ -27,7 +27,8 @@ def arguments():
     parser.add_argument("--parts", default=",".join(PARTS), help="what to measure")
     parser.add_argument("--rounds", type=int, default=3, help="workflow: rounds")
     parser.add_argument("--callers", default="1,8,64", help="workflow: callers at once")
-    parser.add_argument("--cycles", type=int, default=1600, help="workflow: cycles of a round by 8 callers or more")
+    parser.add_argument("--cycles", type=int, default=4800,
+                        help="workflow: cycles of a round by 8 callers or more; of few, one pause of all callers together is the p99")
     parser.add_argument("--sizes", default="10000,100000,1000000", help="growth: stored grants")
     parser.add_argument("--due", type=int, default=10000, help="growth: grants that are due at once")
     parser.add_argument("--stored", metavar="DIR", action="append", default=[],
