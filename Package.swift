@@ -29,7 +29,8 @@ func layer(_ name: String, on lower: [Target.Dependency], beside texts: [String]
 
 /// Every start of a program applies its relocations, of which there are 31,000 for Swift's tables. Packed (DT_RELR) they are 7 KB to
 /// read and keep in memory, not 740; the loader understands that since glibc 2.36. Nobody looks for our symbols by name, so their
-/// names need not be there either.
+/// names need not be there either. A third of the symbols that the loader looked for were libstdc++'s own, of which Swift's runtime
+/// uses a few functions; those are linked in.
 let linking: [LinkerSetting] = {
     #if os(Linux)
         var text = [CChar](repeating: 0, count: 64)
@@ -37,7 +38,11 @@ let linking: [LinkerSetting] = {
         let version = String(cString: text).split { $0 == " " || $0 == "." }.compactMap { Int($0) }
         let isPacking = version.count >= 2 && (version[0], version[1]) >= (2, 36)
         let packing = isPacking ? ["-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"] : []
-        return [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--no-export-dynamic"] + packing)]
+        var archives = glob_t()
+        let hasArchive = glob("/usr/lib/gcc/*/*/libstdc++.a", 0, nil, &archives) == 0
+        globfree(&archives)
+        let own = hasArchive ? ["-L", Context.packageDirectory + "/Linking"] : []
+        return [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--no-export-dynamic"] + packing + own)]
     #else
         return []
     #endif

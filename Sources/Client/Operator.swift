@@ -3,6 +3,7 @@
 
 package import Access
 package import Evidence
+import Posix
 import Protocol
 import StrictJSON
 
@@ -20,15 +21,37 @@ package final class Operator {
     package var roll: Roll { cache.roll }
     package var directory: Directory { cache.roll.directory }
 
-    /// Opens the home. Nothing is sent yet.
+    /// Opens the home. Nothing is asked of the broker yet.
     ///
-    /// - Parameter mayAsk: whether the person may be asked for the passphrase of the device key.
-    package init(_ home: ClientHome, mayAsk: Bool = true) throws {
+    /// - Parameters:
+    ///   - mayAsk: whether the person may be asked for the passphrase of the device key.
+    ///   - isDialling: whether to connect to the broker while the roll is read, which takes as long. Waits for the network then.
+    package init(_ home: ClientHome, mayAsk: Bool = true, isDialling: Bool = false) throws {
         self.home = home
-        identity = try home.identity()
-        key = try DeviceKey(try home.seed(mayAsk: mayAsk))
+        let identity = try home.identity()
+        self.identity = identity
+        let seed = try home.seed(mayAsk: mayAsk)
+        let signing = try SigningKey(seed: seed)
+        let reading: BackgroundCall<RollCache>? =
+            if isDialling {
+                try BackgroundCall("roll") {
+                    // Signals are for the thread that waits for them, also when this one is about to end.
+                    try SessionClient.awaitSignals()
+                    return try RollCache(home, root: identity.root, broker: identity.pin, device: signing)
+                }
+            } else {
+                nil
+            }
+        key = try DeviceKey(seed, signing: signing)
         broker = try BrokerClient(identity.broker, pin: identity.pin, as: key)
-        cache = try RollCache(home, root: identity.root, broker: identity.pin, device: key.signing)
+        if let reading {
+            let connecting = Result { [broker] in try broker.connect() }
+            // What is wrong here is told before what is wrong elsewhere.
+            cache = try reading.wait().get()
+            try connecting.get()
+        } else {
+            cache = try RollCache(home, root: identity.root, broker: identity.pin, device: signing)
+        }
     }
 
     /// For whoever has just joined.

@@ -31,6 +31,8 @@ struct ProcessHunt {
     private let hasCopies: Bool
     /// The supervisor, we, all above, and those of other sessions: never touched, whatever their environment says.
     private let spared: Set<Int32>
+    /// Before the session's first process was started.
+    private let beginning: ProcessMoment?
     private var stopped: Set<ProcessRecord> = []
     private var ended: Set<ProcessRecord> = []
     /// Those that we may not signal: a set-uid program, seen by a supervisor that is not root.
@@ -38,8 +40,9 @@ struct ProcessHunt {
 
     init(
         of supervisor: Int32, session: String, collectedElsewhere: Int32?, sparing others: Set<Int32> = [], hasCopies: Bool = false,
-        until deadline: ContinuousClock.Instant
+        since beginning: ProcessMoment? = nil, until deadline: ContinuousClock.Instant
     ) {
+        self.beginning = beginning
         self.supervisor = supervisor
         self.session = session
         self.collectedElsewhere = collectedElsewhere
@@ -67,7 +70,7 @@ struct ProcessHunt {
 
     /// Ends all others. Returns who is left: those we may not signal, and everyone still alive at the deadline.
     mutating func end() -> Set<ProcessRecord> {
-        if hasNoDescendant(), !mayHaveStrays() { return [] }
+        if hasNoDescendant(), hasNoStraysSinceItBegan() || !mayHaveStrays() { return [] }
         return endAll()
     }
 
@@ -86,6 +89,27 @@ struct ProcessHunt {
             guard end.process != 0, end.process != collectedElsewhere else { return false }
             guard stint_wait(stint_wait_for_process, end.process, kinds, &end) == 0 else { return false }
         }
+    }
+
+    /// Whether it could be seen that nobody who was started since the session began carries its mark. Whoever was there before
+    /// has it only by the doing of somebody who is not of the session.
+    private func hasNoStraysSinceItBegan() -> Bool {
+        guard let beginning else { return false }
+        var mark = EnvironmentMark(SessionProcesses.variable, session)
+        do throws(SystemError) {
+            for _ in 0..<3 {
+                guard let newest = try ProcessList.newestNumber() else { return false }
+                // Of threads and of processes.
+                for number in beginning.numbers(to: newest, at: .now) ?? 0...0 {
+                    guard let pid = Int32(exactly: number), pid > 0 else { return false }
+                    if !spared.contains(pid), mark.look(at: pid) == .present { return false }
+                }
+                if try ProcessList.newestNumber() == newest { return beginning.numbers(to: newest, at: .now) != nil }
+            }
+        } catch {
+            return false
+        }
+        return false
     }
 
     /// Whether somebody carries the session's mark, or it could not be seen that nobody does: two looks in a row, because

@@ -48,6 +48,12 @@ package enum ProcessList {
         return last.flatMap(Decimal.parse)
     }
 
+    /// Numbers are smaller than this.
+    static func largestNumber() throws(SystemError) -> UInt64? {
+        let text = try DurableFile.readKernelFile("/proc/sys/kernel/pid_max", maximumBytes: 32)
+        return Decimal.parse(text.prefix { $0 != UInt8(ascii: "\n") })
+    }
+
     /// The process and all above it.
     static func lineage(of process: Int32) -> Set<Int32> {
         var line: Set<Int32> = []

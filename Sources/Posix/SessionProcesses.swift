@@ -39,15 +39,17 @@ package struct SessionProcesses: Sendable {
     private let collectedElsewhere: Int32?
     private let others: Set<Int32>
     private let hasCopies: Bool
+    private let beginning: ProcessMoment?
 
     /// - Parameter supervisor: the subreaper that the walk starts from; it is not killed.
     /// - Parameter session: the value of ``variable``.
     /// - Parameter child: a child whose end somebody waits for, so that it is not collected here.
     /// - Parameter others: children that lead families of their own; neither they nor theirs are touched.
     /// - Parameter hasCopies: whether those others are ours and were made by ``ChildProcess/copy()``, all of them.
+    /// - Parameter beginning: a moment before the session's first process was started.
     package init(
         of supervisor: Int32 = getpid(), session: String, group: ControlGroup? = nil, child: Int32? = nil, sparing others: Set<Int32> = [],
-        hasCopies: Bool = false
+        hasCopies: Bool = false, since beginning: ProcessMoment? = nil
     ) {
         self.supervisor = supervisor
         self.session = session
@@ -55,13 +57,15 @@ package struct SessionProcesses: Sendable {
         collectedElsewhere = child
         self.others = others
         self.hasCopies = hasCopies
+        self.beginning = beginning
     }
 
     /// Kills until nothing is left, or until the time is up.
     package func end(within limit: Duration = .seconds(5)) -> Outcome {
         let deadline = ContinuousClock.now.advanced(by: limit)
         var hunt = ProcessHunt(
-            of: supervisor, session: session, collectedElsewhere: collectedElsewhere, sparing: others, hasCopies: hasCopies, until: deadline)
+            of: supervisor, session: session, collectedElsewhere: collectedElsewhere, sparing: others, hasCopies: hasCopies, since: beginning,
+            until: deadline)
         if let group { hunt.end(group) }
         let left = hunt.end().sorted { $0.pid < $1.pid }
         return Outcome(killed: hunt.killed.count, left: left.map { Survivor(pid: $0.pid, command: $0.command) })

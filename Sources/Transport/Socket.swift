@@ -173,9 +173,14 @@ package enum Socket {
     private static func resolve(_ endpoint: Endpoint, flags: Int32) throws(TransportError) -> [SocketAddress] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_NUMERICSERV | flags
+        // An address needs no look at the machine's own, and nobody to ask for a name.
+        hints.ai_flags = AI_NUMERICSERV | AI_NUMERICHOST | (flags & AI_PASSIVE)
         var list: UnsafeMutablePointer<addrinfo>?
         var code = getaddrinfo(endpoint.host, String(endpoint.port), &hints, &list)
+        if code != 0 {
+            hints.ai_flags = AI_NUMERICSERV | flags
+            code = getaddrinfo(endpoint.host, String(endpoint.port), &hints, &list)
+        }
         if code != 0, flags & AI_ADDRCONFIG != 0 {
             // On a machine with nothing but loopback the flag hides even the loopback addresses.
             hints.ai_flags = AI_NUMERICSERV

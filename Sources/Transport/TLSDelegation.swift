@@ -95,7 +95,7 @@ extension TLSIdentity {
         return bytes
     }
 
-    private static func certificate(_ der: [UInt8]) -> OpaquePointer? {
+    static func certificate(_ der: [UInt8]) -> OpaquePointer? {
         guard der.count <= TLSDelegation.maximumCertificate else { return nil }
         return der.withUnsafeBufferPointer { buffer in
             var position = buffer.baseAddress

@@ -20,7 +20,7 @@ package struct TLSIdentity: Sendable {
         guard let key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, pointer, seed.count) else {
             throw .cryptography(operation: "EVP_PKEY_new_raw_private_key")
         }
-        guard let publicKey = rawEd25519Key(of: key), let certificate = Self.selfSigned(key) else {
+        guard let publicKey = rawEd25519Key(of: key), let certificate = Self.selfSigned(key, publicKey) else {
             EVP_PKEY_free(key)
             throw .cryptography(operation: "X509_sign")
         }
@@ -30,24 +30,32 @@ package struct TLSIdentity: Sendable {
 
     init(publicKey: [UInt8], material: Material) { (self.publicKey, self.material) = (publicKey, material) }
 
-    private static func selfSigned(_ key: OpaquePointer) -> OpaquePointer? {
-        guard let certificate = X509_new() else { return nil }
-        // The validity is as wide as X.509 can say (RFC 5280 §4.1.2.5): a key ends by the broker's decision,
-        // never by a date.
-        guard let name = X509_get_subject_name(certificate),
-            X509_set_version(certificate, 2) == 1,
-            ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1) == 1,
-            X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, "stint", -1, -1, 0) == 1,
-            X509_set_issuer_name(certificate, name) == 1,
-            ASN1_TIME_set_string(X509_getm_notBefore(certificate), "19700101000000Z") == 1,
-            ASN1_TIME_set_string(X509_getm_notAfter(certificate), "99991231235959Z") == 1,
-            X509_set_pubkey(certificate, key) == 1,
-            X509_sign(certificate, key, nil) > 0
-        else {
-            X509_free(certificate)
-            return nil
-        }
-        return certificate
+    /// What stands before the key in the part of a certificate that is signed. OpenSSL makes the same bytes of the same words, but
+    /// looks for an encoder for the key among all that there are, at each start of each program.
+    ///
+    /// Version 3, number 1, Ed25519, issuer and subject `CN=stint`. The validity is as wide as X.509 can say (RFC 5280
+    /// §4.1.2.5): a key ends by the broker's decision, never by a date.
+    private static let beforeKey: [UInt8] =
+        [0x30, 0x81, 0x83, 0xa0, 0x03, 0x02, 0x01, 0x02, 0x02, 0x01, 0x01] + ed25519 + commonName + [0x30, 0x22]
+        + time("19700101000000Z") + time("99991231235959Z") + commonName + [0x30, 0x2a] + ed25519 + [0x03, 0x21, 0x00]
+    /// AlgorithmIdentifier (RFC 8410 §3).
+    private static let ed25519: [UInt8] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70]
+    private static let commonName: [UInt8] =
+        [0x30, 0x10, 0x31, 0x0e, 0x30, 0x0c, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x05] + Array("stint".utf8)
+
+    /// GeneralizedTime.
+    private static func time(_ text: String) -> [UInt8] { [0x18, UInt8(text.utf8.count)] + Array(text.utf8) }
+
+    private static func selfSigned(_ key: OpaquePointer, _ publicKey: [UInt8]) -> OpaquePointer? {
+        let signed = beforeKey + publicKey
+        guard let context = EVP_MD_CTX_new() else { return nil }
+        defer { EVP_MD_CTX_free(context) }
+        var signature = [UInt8](repeating: 0, count: 64)
+        var length = signature.count
+        guard EVP_DigestSignInit(context, nil, nil, nil, key) == 1,
+            EVP_DigestSign(context, &signature, &length, signed, signed.count) == 1, length == signature.count
+        else { return nil }
+        return certificate([0x30, 0x81, 0xd0] + signed + ed25519 + [0x03, 0x41, 0x00] + signature)
     }
 
     /// Owns the OpenSSL objects; none changes after `init`, so threads may share them.

@@ -42,6 +42,33 @@ struct WarmSupervisorTests {
         }
     }
 
+    @Test(.enabled(if: Programs.isRoot, "only root sees what others have open"))
+    func `the next supervisor connects while a session is decided on, and is still the next where that is refused`() async throws {
+        let more = #"preferences: [{ name: "people", nodes: "*", minimumUserID: 1 }],"#
+        try await Installation.with(.init(policy: more)) { here in
+            let spare = try await eventually("the next supervisor") { here.supervisors.first }
+            let reader = try await eventually("its reader") { ProcessTable.all().first { $0.parent == spare.pid } }
+            let sockets = { () -> Int in
+                let folder = "/proc/\(reader.pid)/fd"
+                return try FileManager.default.contentsOfDirectory(atPath: folder).filter {
+                    // What was closed meanwhile has no name.
+                    (try? FileManager.default.destinationOfSymbolicLink(atPath: folder + "/" + $0))?.hasPrefix("socket:") ?? false
+                }.count
+            }
+            let before = try sockets()
+            _ = try await here.grant(runAs: "root")
+            let refused = try await here.exec("id")
+            #expect(refused.status != 0 && refused.errors.contains("run-as.below-minimum"), "\(refused)")
+            try await eventually("a connection") { try sockets() == before + 1 }
+            // Nobody uses it.
+            try await eventually("its end") { try sockets() == before }
+            let session = try await here.markedShell()
+            #expect(here.supervisors.first { $0.commandLine.contains(session.id) }?.pid == spare.pid)
+            try await here.stint(as: "lead", "end", session.id).checked()
+            try await here.expectNothingLeft(of: session, reason: "ended")
+        }
+    }
+
     @Test func `it ends with its agent, and sessions do not`() async throws {
         try await Installation.with { here in
             let session = try await here.markedShell()

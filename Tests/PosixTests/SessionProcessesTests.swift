@@ -130,6 +130,44 @@ struct SessionProcessesTests {
         }
     }
 
+    @Test func `who was started since the session began is found among all others, wherever it hangs`() async {
+        await #expect(processExitsWith: .success) {
+            // We are no subreaper here, and have no child left: only the mark tells.
+            let id = "s-since\(getpid())"
+            let beginning = ProcessMoment.now()
+            #expect(SessionProcesses(session: id, since: beginning).end() == SessionProcesses.Outcome(killed: 0, left: []))
+            var request = SpawnRequest(
+                "/bin/bash", ["bash", "-c", "for i in 1 2 3; do sleep 1000 & done"], environment: [("STINT_SESSION", id), ("PATH", "/usr/bin:/bin")])
+            request.newSession = true
+            let status = try request.start().wait()
+            #expect(status == .exited(0))
+            #expect(SessionProcesses(session: id, since: beginning).end() == SessionProcesses.Outcome(killed: 3, left: []))
+            #expect(SessionProcesses(session: id, since: beginning).end() == SessionProcesses.Outcome(killed: 0, left: []))
+        }
+    }
+
+    @Test func `numbers since a moment are only told while they can be no others`() {
+        let now = ContinuousClock.now
+        let moment = ProcessMoment(newest: 1000, at: now, largest: 32_768)
+        #expect(moment.numbers(to: 1003, at: now) == 1001...1003)
+        #expect(moment.numbers(to: 1003, at: now + .milliseconds(32)) == 1001...1003)
+        // They may have come round meanwhile, or have begun again at the bottom, or are as many as there are processes.
+        #expect(moment.numbers(to: 1003, at: now + .milliseconds(33)) == nil)
+        #expect(moment.numbers(to: 1000, at: now) == nil)
+        #expect(moment.numbers(to: 3, at: now) == nil)
+        #expect(moment.numbers(to: 1256, at: now) == 1001...1256)
+        #expect(moment.numbers(to: 1257, at: now) == nil)
+        let roomy = ProcessMoment(newest: 1000, at: now, largest: 4_194_304)
+        #expect(roomy.numbers(to: 1001, at: now + .seconds(4)) == 1001...1001)
+        #expect(roomy.numbers(to: 1001, at: now + .seconds(5)) == nil)
+        #expect(ProcessMoment(newest: 1000, at: now, largest: .max).numbers(to: 1001, at: now) == 1001...1001)
+    }
+
+    @Test func `the kernel says which numbers there are`() throws {
+        let (largest, newest) = (try ProcessList.largestNumber(), try ProcessList.newestNumber())
+        #expect(try #require(newest) < #require(largest))
+    }
+
     @Test func `the number given out last moves with whoever starts`() throws {
         let newest = try ProcessList.newestNumber()
         let before = try #require(newest)

@@ -270,6 +270,7 @@ package final class AgentService {
         let id = evidence.opening.id
         do {
             try ledger.checkShown()
+            supervisors.expectSession()
             let terms = try gatekeeper.decide(
                 evidence, with: roll.roll, at: try .now(), sessions: try supervisors.all().count)
             try provisions.provide(for: terms)

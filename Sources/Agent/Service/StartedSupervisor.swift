@@ -10,6 +10,7 @@ import Posix
 final class StartedSupervisor {
     let process: ChildProcess
     private var assignment: OwnedDescriptor?
+    private var expectedAt: ContinuousClock.Instant?
 
     /// The argument in the place of a session's id while there is none; as long as one.
     static let unassigned = "s-------"
@@ -35,6 +36,18 @@ final class StartedSupervisor {
         let writer = try pipe.writer.duplicate()
         process = try request.start()
         assignment = consume writer
+    }
+
+    /// How often it is told at most that a session may come: whoever is refused asks again.
+    private static let expectingEvery: Duration = .seconds(1)
+
+    /// Says that a session may come in a moment: time to have a connection to the broker.
+    func expectSession() {
+        let now = ContinuousClock.now
+        guard expectedAt.map({ now >= $0 + Self.expectingEvery }) ?? true else { return }
+        expectedAt = now
+        // Where that fails, so does the assignment.
+        try? assignment?.writeAll([SupervisorProcess.lineEnd])
     }
 
     /// Gives it its session, whose folder is there. From here on it lives until the session has ended.

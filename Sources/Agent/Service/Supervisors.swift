@@ -99,6 +99,9 @@ final class Supervisors {
 
     var hasSpare: Bool { spare != nil }
 
+    /// Has the next session's supervisor connect to the broker while it is decided whether there is a session.
+    func expectSession() { spare?.expectSession() }
+
     private func assigned(_ id: SessionID) throws -> StartedSupervisor {
         if let waiting = spare.take() {
             do {

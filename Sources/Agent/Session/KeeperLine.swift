@@ -41,7 +41,7 @@ final class KeeperLine {
             case .receipt:
                 waiting.append(heard)
                 throw NoAnswer()
-            case .key, .session, .lease, .drain, .count: waiting.append(heard)
+            case .key, .session, .lease, .drain, .count, .dial: waiting.append(heard)
             }
         }
     }
@@ -50,7 +50,15 @@ final class KeeperLine {
     func next() throws -> Heard? { waiting.isEmpty ? try take() : waiting.removeFirst() }
 
     /// Waits for the next message.
-    func wait() throws -> Heard { waiting.isEmpty ? try receive() : waiting.removeFirst() }
+    ///
+    /// - Parameter time: how long at most.
+    /// - Returns: `nil` when nothing came within it.
+    func wait(within time: Duration?) throws -> Heard? {
+        guard waiting.isEmpty else { return waiting.removeFirst() }
+        guard let time else { return try receive() }
+        var entries = [PollEntry(number, .input)]
+        return try Poll.wait(&entries, timeout: time) > 0 ? try receive() : nil
+    }
 
     private func receive() throws -> Heard {
         while true {

@@ -23,6 +23,8 @@ enum KeeperMessage: Equatable {
     /// Nothing of the session lives any more: count the bytes, either once all that is left was taken by whoever is to have
     /// it, or now.
     case count(rest: Bool)
+    /// There may be a session in a moment: connect to the broker, and ask it for nothing.
+    case dial
     /// The receipt, and what the client is told of the end.
     case receipt(SignedText, ending: String)
 
@@ -36,6 +38,7 @@ enum KeeperMessage: Equatable {
             [5] + [version, notAfter.milliseconds, deadline].flatMap { Self.number(UInt64(bitPattern: $0), length: 8) }
         case .drain: [6]
         case .count(let rest): [7, rest ? 1 : 0]
+        case .dial: [9]
         case .receipt(let text, let ending): [8] + Self.piece(Array(ending.utf8)) + Array(text.json.text.utf8)
         }
     }
@@ -59,6 +62,7 @@ enum KeeperMessage: Equatable {
         case 8:
             let ending = String(decoding: try Self.piece(&rest), as: UTF8.self)
             self = .receipt(try Self.statement(rest), ending: ending)
+        case 9: self = .dial
         default: throw Malformed()
         }
     }

@@ -19,10 +19,25 @@ struct SessionDialer: Sendable {
         context = try TLSContext(clientWith: try TLSIdentity(key), expecting: identity.pin.bytes)
     }
 
-    /// Opens a connection for the session. Waits for the network.
-    func dial(_ id: SessionID) throws -> WebSocketStream {
+    /// Connects for a session that may come. Nothing is asked of the broker. Waits for the network.
+    ///
+    /// - Returns: what to dial over; `nil` where the broker cannot be reached, which the session's own dial will say.
+    func connect() -> HTTPClient? {
+        let client = HTTPClient(broker, context: context, timeout: Self.timeout)
         do throws(TransportError) {
-            let client = HTTPClient(broker, context: context, timeout: Self.timeout)
+            try client.connect()
+            return client
+        } catch {
+            return nil
+        }
+    }
+
+    /// Opens a connection for the session. Waits for the network.
+    ///
+    /// - Parameter connected: of ``connect()``; used up by this.
+    func dial(_ id: SessionID, over connected: HTTPClient? = nil) throws -> WebSocketStream {
+        do throws(TransportError) {
+            let client = connected ?? HTTPClient(broker, context: context, timeout: Self.timeout)
             return try client.upgrade(path: Route.attach, query: [("session", id.description)])
         } catch {
             throw BrokerAnswer.error(error)

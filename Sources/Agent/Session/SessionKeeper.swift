@@ -24,8 +24,6 @@ final class SessionKeeper {
     private static let deliveryTime = SessionReader.patienceWithoutBroker + .seconds(5)
     /// The same for one whose keeper was asked to end, as when the machine goes down: the agent delivers what it does not.
     private static let leavingTime: Duration = .seconds(2)
-    /// A key for connections that waited for longer with its reader is made anew: the machine's clock may have been set since.
-    private static let keyAge: Duration = .seconds(3600)
 
     let terms: SessionTerms
     let folder: SessionFolder
@@ -50,6 +48,8 @@ final class SessionKeeper {
     /// The version of the lease that is held now.
     private var leaseVersion: Int64
     var program: SessionProgram?
+    /// Before its first process was started.
+    private var beginning: ProcessMoment?
     /// What a session of root may have changed; `nil` for others.
     private var watch: SystemWatch?
     var end = SessionEnd(reason: .failed)
@@ -78,12 +78,13 @@ final class SessionKeeper {
 
     /// Runs the session to its end.
     ///
-    /// - Parameter keyMadeAt: when the reader got its key.
-    func run(keyMadeAt: ContinuousClock.Instant) {
+    /// - Parameter renewal: has given the reader its key.
+    func run(_ renewal: KeyRenewal) {
         do {
-            if keyMadeAt + Self.keyAge <= .now { try reader.tell(.key(try key.connectionKey(at: .now))) }
+            try renewal.renewIfOld()
             // The reader dials meanwhile.
             try reader.begin(terms.id, folder)
+            beginning = .now()
             program = try SessionProgram(terms, executable: executable)
             takeLease()  // it may have moved before we listened
         } catch {
@@ -312,7 +313,7 @@ final class SessionKeeper {
     func kill() {
         let group = terms.group.map { ControlGroup(existing: $0) }
         end.processes = SessionProcesses(
-            session: terms.id.description, group: group, sparing: reader.family, hasCopies: true
+            session: terms.id.description, group: group, sparing: reader.family, hasCopies: true, since: beginning
         ).end()
         end.at = .now
         // What is left in it keeps it from being removed, and is named in the receipt.

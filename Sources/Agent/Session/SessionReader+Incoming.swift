@@ -79,7 +79,7 @@ extension SessionReader {
             case .drain: programEnded(at: now)
             case .count(let rest): allKilled(rest: rest, at: now)
             case .receipt(let receipt, let ending): ended(receipt, ending, at: now)
-            case .session, .accepted, .attached: throw KeeperMessage.Malformed()
+            case .session, .accepted, .attached, .dial: throw KeeperMessage.Malformed()
             }
         }
     }

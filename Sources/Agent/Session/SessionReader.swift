@@ -100,22 +100,32 @@ final class SessionReader {
     /// - Returns: the process's exit status.
     static func serve(over line: MessageSocket, _ identity: NodeIdentity) throws -> Int32 {
         let keeper = KeeperLine(line)
-        let (terms, dialer) = try waitForSession(keeper, identity)
-        try SessionReader(terms, keeper, identity, dialer).run()
+        let expected = try waitForSession(keeper, identity)
+        try SessionReader(expected.terms, keeper, identity, expected.dialer).run(over: expected.connection)
         return 0
     }
 
-    private static func waitForSession(_ keeper: KeeperLine, _ identity: NodeIdentity) throws -> (SessionTerms, SessionDialer) {
+    /// How long a connection waits for its session; then it is closed.
+    private static let connectionAge: Duration = .seconds(5)
+
+    private static func waitForSession(
+        _ keeper: KeeperLine, _ identity: NodeIdentity
+    ) throws -> (terms: SessionTerms, dialer: SessionDialer, connection: HTTPClient?) {
         var dialer: SessionDialer?
+        var connection: HTTPClient?
         while true {
-            let (message, descriptors) = try keeper.wait()
+            guard let (message, descriptors) = try keeper.wait(within: connection == nil ? nil : connectionAge) else {
+                connection = nil
+                continue
+            }
             switch message {
-            case .key(let key): dialer = try SessionDialer(identity, with: key)
+            case .key(let key): (dialer, connection) = (try SessionDialer(identity, with: key), nil)
+            case .dial: connection = dialer?.connect()
             case .session(let id):
                 guard let dialer, let file = descriptors.first else { throw KeeperMessage.Malformed() }
                 ProcessControl.setArgument(SupervisorProcess.sessionArgument, id.description)
                 let bytes = try file.readToEnd(maximum: SessionFolder.maximumTerms)
-                return (try SessionFolder.terms(in: bytes), dialer)
+                return (try SessionFolder.terms(in: bytes), dialer, connection)
             case .accepted, .attached, .lease, .drain, .count, .receipt: throw KeeperMessage.Malformed()
             }
         }
@@ -132,9 +142,11 @@ final class SessionReader {
     }
 
     /// Runs the session to its end. Where the keeper is gone the session is over, whatever is left to do.
-    private func run() {
+    ///
+    /// - Parameter connection: what was connected ahead.
+    private func run(over connection: HTTPClient?) {
         do {
-            let link = SessionLink(try links.dialer.dial(terms.id))
+            let link = SessionLink(try links.dialer.dial(terms.id, over: connection))
             links.begin(with: link)
             try accept(over: link)
             deadlines.heardBroker(at: .now)

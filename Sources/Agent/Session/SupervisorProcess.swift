@@ -36,10 +36,10 @@ package enum SupervisorProcess {
             // Before the node's key is read: no page of the reader has it.
             let reader = try ReaderProcess(of: identity, as: account)
             let key = try NodeKey.load(home.keyPath)
-            let keyMadeAt = ContinuousClock.now
-            try reader.tell(.key(try key.connectionKey(at: .now)))
+            let renewal = KeyRenewal(key, reader)
+            try renewal.renew()
             let executable = try Environment.executablePath()
-            guard let id = try waitForSession(with: reader) else { return 0 }
+            guard let id = try waitForSession(with: reader, renewal) else { return 0 }
             let folder = home.folder(of: id)
             let lock: FileLock
             do throws(SystemError) {
@@ -53,7 +53,7 @@ package enum SupervisorProcess {
             let keeper = try SessionKeeper(
                 folder.terms(), folder: folder, identity: identity, key: key, grants: GrantMemory(home.grantsPath), reader: reader,
                 executable: executable)
-            keeper.run(keyMadeAt: keyMadeAt)
+            keeper.run(renewal)
             _ = consume lock
             return 0
         } catch {
@@ -71,16 +71,27 @@ package enum SupervisorProcess {
         _ = try User.current()
     }
 
+    /// Ends what the agent writes: a session's id, or nothing where a session may come.
+    static let lineEnd = UInt8(ascii: "\n")
+
     /// The session that the agent assigns on standard input; `nil` when the agent ends before, or the reader does: then the
     /// agent starts another supervisor.
-    private static func waitForSession(with reader: ReaderProcess) throws -> SessionID? {
+    private static func waitForSession(with reader: ReaderProcess, _ renewal: KeyRenewal) throws -> SessionID? {
         ProcessControl.setName("stint-spare")
-        var entries = [PollEntry(STDIN_FILENO, .input), PollEntry(reader.handle, .input)]
-        _ = try Poll.wait(&entries, timeout: nil)
-        guard !entries[1].isReadable else { return nil }
-        let line = try Transfer.read(STDIN_FILENO, maximum: 64)
-        guard !line.isEmpty else { return nil }
-        let id = try SessionID(String(decoding: line.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+        var line: [UInt8] = []
+        while line.isEmpty {
+            var entries = [PollEntry(STDIN_FILENO, .input), PollEntry(reader.handle, .input)]
+            _ = try Poll.wait(&entries, timeout: nil)
+            guard !entries[1].isReadable else { return nil }
+            let words = try Transfer.read(STDIN_FILENO, maximum: 64)
+            guard !words.isEmpty else { return nil }
+            line = Array(words.drop { $0 == lineEnd })
+            if line.isEmpty {
+                try renewal.renewIfOld()
+                try reader.tell(.dial)
+            }
+        }
+        let id = try SessionID(String(decoding: line.prefix { $0 != lineEnd }, as: UTF8.self))
         try StandardStream.input.replaceWithNull()
         ProcessControl.setName("stint-session")
         ProcessControl.setArgument(sessionArgument, id.description)
@@ -96,4 +107,24 @@ package enum SupervisorProcess {
         try Signals.block(SessionKeeper.signals)
         try ProcessControl.forbidInspection()
     }
+}
+
+/// Makes the keys by which a supervisor's reader connects, which last for a while.
+final class KeyRenewal {
+    private let key: NodeKey
+    private let reader: ReaderProcess
+    private var madeAt: ContinuousClock.Instant = .now
+
+    /// A key that waited for longer with its reader is made anew: the machine's clock may have been set since.
+    private static let age: Duration = .seconds(3600)
+
+    init(_ key: NodeKey, _ reader: ReaderProcess) { (self.key, self.reader) = (key, reader) }
+
+    func renew() throws {
+        madeAt = .now
+        try reader.tell(.key(try key.connectionKey(at: .now)))
+    }
+
+    /// Before the key is used for the first connection.
+    func renewIfOld() throws { if madeAt + Self.age <= .now { try renew() } }
 }

@@ -25,6 +25,12 @@ package final class BrokerClient {
         http = HTTPClient(try Endpoint(endpoint), context: context, timeout: .seconds(15))
     }
 
+    /// Connects, where it is not connected: the first question goes out at once then.
+    func connect() throws(TransportError) {
+        http.timeout = answerTime
+        try http.connect()
+    }
+
     /// - Parameter wait: how long the broker may hold the answer back (a long poll).
     package func get(
         _ path: String, _ query: [(name: String, value: String)] = [], wait: Duration = .zero

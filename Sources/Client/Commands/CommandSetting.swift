@@ -21,7 +21,8 @@ struct CommandSetting: Sendable {
 
     func clientHome() throws(ClientError) -> ClientHome { try ClientHome(given: home) }
 
-    func signIn() throws -> Operator { try Operator(try clientHome()) }
+    /// - Parameter isDialling: whether the broker is asked something in any case.
+    func signIn(isDialling: Bool = false) throws -> Operator { try Operator(try clientHome(), isDialling: isDialling) }
 
     /// An object: as the API gives it for scripts, in words for people.
     func show(_ answer: JSONValue, in console: Console, _ words: () -> String) {

@@ -164,7 +164,7 @@ struct SessionUse {
     func run(
         in console: Console, staying: Stay = { session, grant, console in try SessionReport(session, of: grant, console).run() }
     ) throws -> Int32 {
-        let user = try setting.signIn()
+        let user = try setting.signIn(isDialling: true)
         try user.synchroniseInMemory()
         do {
             return try work(as: user, console, staying)

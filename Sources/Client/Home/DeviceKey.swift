@@ -9,8 +9,11 @@ package final class DeviceKey: Sendable {
     package let signing: SigningKey
     package let identity: TLSIdentity
 
-    package init(_ seed: borrowing SecretBytes) throws {
-        signing = try SigningKey(seed: seed)
+    package convenience init(_ seed: borrowing SecretBytes) throws { try self.init(seed, signing: try SigningKey(seed: seed)) }
+
+    /// - Parameter signing: made of the same seed.
+    init(_ seed: borrowing SecretBytes, signing: SigningKey) throws {
+        self.signing = signing
         identity = try seed.reveal { bytes in try TLSIdentity(ed25519Seed: bytes) }
     }
 }

@@ -8,7 +8,7 @@ import Posix
 import StrictJSON
 
 /// This client's own copy of the roll: one entry a line, as it was signed.
-package struct RollCache {
+package struct RollCache: Sendable {
     package private(set) var roll: Roll
     private var lines: [UInt8]
     private let path: String
