@@ -89,7 +89,7 @@ let targets: [[Target]] = [
     ],
     [
         // The real decisions under a virtual clock, for tests and for `deploy/torture simulate`.
-        .target(name: "Simulator", dependencies: ["Access", "StrictJSON", "Agent", "Broker"], path: "Tests/Simulator", swiftSettings: settings),
+        .target(name: "Simulator", dependencies: ["Access", "StrictJSON", "Posix", "Agent", "Broker"], path: "Tests/Simulator", swiftSettings: settings),
         .testTarget(name: "SimulatorTests", dependencies: ["Simulator"], swiftSettings: settings),
         .executableTarget(
             name: "stint-simulate", dependencies: ["Simulator"], path: "Tests/SimulatorProgram", swiftSettings: settings),

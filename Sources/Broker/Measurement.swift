@@ -89,9 +89,9 @@ package struct Measurement {
     }
 
     private static func rate(of count: Int, _ body: () throws -> Void) rethrows -> Double {
-        let begin = ContinuousClock.now
+        let begin = BootInstant.now
         try body()
-        let (seconds, attoseconds) = (ContinuousClock.now - begin).components
+        let (seconds, attoseconds) = (BootInstant.now - begin).components
         return Double(count) / (Double(seconds) + Double(attoseconds) / 1e18)
     }
 }

@@ -4,22 +4,10 @@ import Glibc
 
 /// The clock of deadlines: time since boot, suspend included (CLOCK_BOOTTIME). Nobody can step it.
 ///
-/// It is the clock of `ContinuousClock` on Linux; as nanoseconds it can be stored, together with ``bootID()``,
-/// and compared by another process of the same boot.
+/// Its points are ``BootInstant``; as nanoseconds they can be stored, together with ``bootID()``, and compared by another process
+/// of the same boot.
 package enum BootClock {
-    package static var now: Int64 { nanoseconds(of: .now) }
-
-    /// Clamped at the ends of `Int64`, 292 years after boot.
-    package static func nanoseconds(of instant: ContinuousClock.Instant) -> Int64 {
-        let (seconds, attoseconds) = ContinuousClock().systemEpoch.duration(to: instant).components
-        let (product, tooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, overflow) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return tooLarge || overflow ? (seconds < 0 ? .min : .max) : sum
-    }
-
-    package static func instant(nanoseconds: Int64) -> ContinuousClock.Instant {
-        ContinuousClock().systemEpoch.advanced(by: .nanoseconds(nanoseconds))
-    }
+    package static var now: Int64 { BootInstant.now.nanoseconds }
 
     /// Wall time in milliseconds since 1970 UTC. It can be stepped: show it, sign it, end no session by it alone.
     package static func wallMilliseconds() -> Int64 {

@@ -124,7 +124,7 @@ package struct ControlGroup: Equatable, Sendable {
 
     /// Keeps every process in the group from running, so that a list of them stays true. False when it takes longer
     /// than the deadline allows.
-    package func freeze(until deadline: ContinuousClock.Instant) throws(SystemError) -> Bool {
+    package func freeze(until deadline: BootInstant) throws(SystemError) -> Bool {
         try write("1", to: "cgroup.freeze")
         return try waitFor("frozen 1", until: deadline)
     }
@@ -133,7 +133,7 @@ package struct ControlGroup: Equatable, Sendable {
     package func kill() throws(SystemError) { try write("1", to: "cgroup.kill") }
 
     /// Waits until no process is left in the group and below. False when there still is one at the deadline.
-    package func waitUntilEmpty(until deadline: ContinuousClock.Instant) throws(SystemError) -> Bool {
+    package func waitUntilEmpty(until deadline: BootInstant) throws(SystemError) -> Bool {
         try waitFor("populated 0", until: deadline)
     }
 
@@ -162,7 +162,7 @@ package struct ControlGroup: Equatable, Sendable {
     }
 
     /// The kernel marks `cgroup.events` with POLLPRI when a line changes.
-    private func waitFor(_ line: String, until deadline: ContinuousClock.Instant) throws(SystemError) -> Bool {
+    private func waitFor(_ line: String, until deadline: BootInstant) throws(SystemError) -> Bool {
         let events = path + "/cgroup.events"
         let file = try DurableFile.open(events, O_RDONLY)
         let wanted = Array(line.utf8)
@@ -170,7 +170,7 @@ package struct ControlGroup: Equatable, Sendable {
             try check("lseek", events) { lseek(file.number, 0, SEEK_SET) }
             let lines = try file.readToEnd(maximum: 4096).split(separator: UInt8(ascii: "\n"))
             if lines.contains(where: { $0.elementsEqual(wanted) }) { return true }
-            let left = ContinuousClock.now.duration(to: deadline)
+            let left = BootInstant.now.duration(to: deadline)
             guard left > .zero else { return false }
             var entries = [PollEntry(file.number, .priority)]
             _ = try Poll.wait(&entries, timeout: left)

@@ -16,11 +16,11 @@ package struct DeadlineTimer: ~Copyable, Sendable {
     package var number: Int32 { descriptor.number }
 
     /// Sets the one deadline; nil disarms. An instant in the past is readable at once.
-    package func set(_ deadline: ContinuousClock.Instant?) throws(SystemError) {
+    package func set(_ deadline: BootInstant?) throws(SystemError) {
         var setting = itimerspec()
         if let deadline {
             // Zero would disarm, so the earliest deadline is the first nanosecond after boot.
-            let nanoseconds = max(1, BootClock.nanoseconds(of: deadline))
+            let nanoseconds = max(1, deadline.nanoseconds)
             setting.it_value = timespec(
                 tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
         }

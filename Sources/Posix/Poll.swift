@@ -15,7 +15,11 @@ package struct PollEntry: Sendable {
         package static let hangUp = Events(rawValue: Int16(POLLHUP))
         package static let failure = Events(rawValue: Int16(POLLERR))
         package static let invalid = Events(rawValue: Int16(POLLNVAL))
+        /// As one constant: a set that is written out is put together by calls where another module writes it.
+        package static let inputAndOutput: Events = [.input, .output]
     }
+
+    private static let readable = Int16(POLLIN | POLLHUP | POLLERR)
 
     private var raw: pollfd
 
@@ -36,7 +40,10 @@ package struct PollEntry: Sendable {
     package var found: Events { Events(rawValue: raw.revents) }
 
     /// Whether there is a reason to read: bytes, the end, or an error that `read` will report.
-    package var isReadable: Bool { !found.isDisjoint(with: [.input, .hangUp, .failure]) }
+    package var isReadable: Bool { raw.revents & Self.readable != 0 }
+
+    /// Whether the last wait found anything.
+    package var hasNews: Bool { raw.revents != 0 }
 
     /// A negative number is skipped by the wait.
     package var number: Int32 {
@@ -49,39 +56,35 @@ package struct PollEntry: Sendable {
 package enum Poll {
     /// Waits until one of the entries has something, and returns how many have; 0 when the time is up.
     ///
-    /// The timeout counts on the monotonic clock, which stands still while the machine is suspended. A deadline
+    /// The wait counts on the monotonic clock, which stands still while the machine is suspended. A deadline
     /// that must count suspend is a ``DeadlineTimer`` among the entries.
     ///
     /// - Parameter timeout: nil waits without end; zero or less only looks.
     package static func wait(_ entries: inout [PollEntry], timeout: Duration?) throws(SystemError) -> Int {
-        // Who only looks is not interrupted, and needs no clock.
-        let end = timeout.flatMap { $0 > .zero ? SuspendingClock.now.advanced(by: $0) : nil }
-        var left = timeout
+        guard let timeout else { return try wait(&entries, until: nil) }
+        return try timeout > .zero ? wait(&entries, until: .now + timeout) : look(&entries)
+    }
+
+    /// Only looks: how many have something now.
+    package static func look(_ entries: inout [PollEntry]) throws(SystemError) -> Int {
+        try wait(&entries, until: BootInstant(nanoseconds: 0))
+    }
+
+    /// The same as ``wait(_:timeout:)`` up to an instant; nil waits without end.
+    package static func wait(_ entries: inout [PollEntry], until end: BootInstant?) throws(SystemError) -> Int {
         while true {
-            let count = look(&entries, left.map { timespec(nonNegative: $0) })
+            let count = call(&entries, waiting: end.map { max(0, $0.nanoseconds(after: .now)) })
             if count >= 0 { return Int(count) }
             guard errno == EINTR else { throw SystemError(call: "poll", errno: errno) }
-            left = end.map { SuspendingClock.now.duration(to: $0) } ?? timeout
         }
     }
 
-    private static func look(_ entries: inout [PollEntry], _ timeout: timespec?) -> Int32 {
+    private static func call(_ entries: inout [PollEntry], waiting nanoseconds: Int64?) -> Int32 {
         entries.withUnsafeMutableBytes { buffer in
             let list = buffer.assumingMemoryBound(to: pollfd.self)
-            guard var timeout else { return ppoll(list.baseAddress, nfds_t(list.count), nil, nil) }
+            guard let nanoseconds else { return ppoll(list.baseAddress, nfds_t(list.count), nil, nil) }
+            var timeout = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
             return ppoll(list.baseAddress, nfds_t(list.count), &timeout, nil)
         }
-    }
-}
-
-extension timespec {
-    /// A length of time; negative ones become zero.
-    init(nonNegative duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        guard duration > .zero else {
-            self.init(tv_sec: 0, tv_nsec: 0)
-            return
-        }
-        self.init(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
     }
 }

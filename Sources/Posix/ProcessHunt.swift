@@ -26,7 +26,7 @@ struct ProcessHunt {
     private let session: String
     /// A child of ours that somebody else waits for.
     private let collectedElsewhere: Int32?
-    private let deadline: ContinuousClock.Instant
+    private let deadline: BootInstant
     /// Whether children of ours that are copies, and spared, are to be passed over.
     private let hasCopies: Bool
     /// The supervisor, we, all above, and those of other sessions: never touched, whatever their environment says.
@@ -40,7 +40,7 @@ struct ProcessHunt {
 
     init(
         of supervisor: Int32, session: String, collectedElsewhere: Int32?, sparing others: Set<Int32> = [], hasCopies: Bool = false,
-        since beginning: ProcessMoment? = nil, until deadline: ContinuousClock.Instant
+        since beginning: ProcessMoment? = nil, until deadline: BootInstant
     ) {
         self.beginning = beginning
         self.supervisor = supervisor
@@ -159,7 +159,7 @@ struct ProcessHunt {
                 looksWithNobody = 0
                 quietLooks = 0
             }
-            let isOver = ContinuousClock.now >= deadline
+            let isOver = BootInstant.now >= deadline
             if !look.foundNew || isOver { kill(alive) }
             if isOver { return look.alive.filter(isAlive) }
         }
@@ -170,11 +170,11 @@ struct ProcessHunt {
         var look = Look()
         var family = ProcessFamily(of: supervisor)
         // Who forks faster than we look would keep us looking for ever.
-        let limit = ContinuousClock.now.advanced(by: Self.longestLook)
+        let limit = BootInstant.now.advanced(by: Self.longestLook)
         do throws(SystemError) {
             try ProcessList.forEach { pid in
                 guard !spared.contains(pid) else { return }
-                guard ContinuousClock.now < limit else {
+                guard BootInstant.now < limit else {
                     look.isQuiet = false
                     return
                 }
@@ -246,13 +246,13 @@ struct ProcessHunt {
 
     /// Waits until some of them have ended: a few at a time, because each takes a descriptor.
     private func waitForEnd(of records: Set<ProcessRecord>) {
-        let limit = ContinuousClock.now.advanced(by: .milliseconds(250))
+        let limit = BootInstant.now.advanced(by: .milliseconds(250))
         for record in records.subtracting(forbidden).prefix(64) {
             let handle = open(record)
             guard handle.number >= 0 else { continue }
             var entries = [PollEntry(handle.number, .input)]
             // A wait that fails only makes the next look come earlier.
-            _ = try? Poll.wait(&entries, timeout: ContinuousClock.now.duration(to: limit))
+            _ = try? Poll.wait(&entries, timeout: BootInstant.now.duration(to: limit))
         }
     }
 }

@@ -6,7 +6,7 @@
 /// cannot have come round to the bottom again.
 package struct ProcessMoment: Sendable {
     let newest: UInt64
-    private let at: ContinuousClock.Instant
+    private let at: BootInstant
     private let largest: UInt64
 
     /// More processes and threads than any machine starts in a second: the kernel gives numbers out one by one, under a lock.
@@ -19,12 +19,12 @@ package struct ProcessMoment: Sendable {
         return ProcessMoment(newest: newest, at: .now, largest: largest)
     }
 
-    init(newest: UInt64, at: ContinuousClock.Instant, largest: UInt64) {
+    init(newest: UInt64, at: BootInstant, largest: UInt64) {
         (self.newest, self.at, self.largest) = (newest, at, largest)
     }
 
     /// The numbers that were given out between the moment and `last`; `nil` where it could be others.
-    func numbers(to last: UInt64, at now: ContinuousClock.Instant) -> ClosedRange<UInt64>? {
+    func numbers(to last: UInt64, at now: BootInstant) -> ClosedRange<UInt64>? {
         guard last > newest, last - newest <= Self.most else { return nil }
         let turn = Duration.seconds(Double(largest) / Self.startsEachSecond)
         return now - at < turn ? newest + 1...last : nil

@@ -62,7 +62,7 @@ package struct SessionProcesses: Sendable {
 
     /// Kills until nothing is left, or until the time is up.
     package func end(within limit: Duration = .seconds(5)) -> Outcome {
-        let deadline = ContinuousClock.now.advanced(by: limit)
+        let deadline = BootInstant.now.advanced(by: limit)
         var hunt = ProcessHunt(
             of: supervisor, session: session, collectedElsewhere: collectedElsewhere, sparing: others, hasCopies: hasCopies, since: beginning,
             until: deadline)

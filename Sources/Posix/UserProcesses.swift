@@ -27,7 +27,7 @@ package enum UserProcesses {
     /// - Returns: whether none is left.
     package static func end(of uid: UInt32, within limit: Duration = .seconds(3)) throws(SystemError) -> Bool {
         guard uid != 0, uid != getuid() else { throw SystemError(call: "kill", errno: EPERM, subject: "uid \(uid)") }
-        let deadline = ContinuousClock.now.advanced(by: limit)
+        let deadline = BootInstant.now.advanced(by: limit)
         var quiet = 0
         while quiet < 2 {
             var found = false
@@ -42,7 +42,7 @@ package enum UserProcesses {
                 _ = stint_pidfd_signal(handle, SIGKILL)
             }
             quiet = found ? 0 : quiet + 1
-            if ContinuousClock.now >= deadline { return false }
+            if BootInstant.now >= deadline { return false }
         }
         return true
     }

@@ -30,18 +30,20 @@ package struct JSONLine: ~Copyable {
 
     /// `[12.000345, "o", `
     mutating func append(event code: UInt8, at time: Duration) {
-        let (seconds, attoseconds) = time.components
+        let microseconds = UInt64(clamping: time.attoseconds / 1_000_000_000_000)
         append(byte: UInt8(ascii: "["))
-        append(UInt64(clamping: seconds), digits: 1)
+        append(microseconds / 1_000_000, digits: 1)
         append(byte: UInt8(ascii: "."))
-        append(UInt64(clamping: attoseconds / 1_000_000_000_000), digits: 6)
-        append(byte: UInt8(ascii: ","))
-        append(byte: UInt8(ascii: " "))
-        append(byte: UInt8(ascii: "\""))
-        append(byte: code)
-        append(byte: UInt8(ascii: "\""))
-        append(byte: UInt8(ascii: ","))
-        append(byte: UInt8(ascii: " "))
+        append(microseconds % 1_000_000, digits: 6)
+        let space = reserve(7)
+        space[0] = UInt8(ascii: ",")
+        space[1] = UInt8(ascii: " ")
+        space[2] = UInt8(ascii: "\"")
+        space[3] = code
+        space[4] = UInt8(ascii: "\"")
+        space[5] = UInt8(ascii: ",")
+        space[6] = UInt8(ascii: " ")
+        commit(7)
     }
 
     /// Appends a number in decimal, with zeros before it where it has fewer digits. A key's echo has two of them: no string

@@ -39,7 +39,7 @@ package final class CollectorConnection {
         self.timeout = timeout
         descriptor = -1
         try configure(trust)
-        let deadline = ContinuousClock.now + timeout
+        let deadline = BootInstant.now + timeout
         descriptor = try Socket.connect(to: endpoint, before: deadline)
         guard let handle = SSL_new(context), SSL_set_fd(handle, descriptor) == 1, SSL_set1_host(handle, trust.name) == 1,
             stint_ssl_set_server_name(handle, trust.name) == 1
@@ -82,7 +82,7 @@ package final class CollectorConnection {
 
     /// Sends all of it, and waits until the collector's machine has it: what only lies in a buffer of ours is lost with us.
     package func send(_ bytes: [UInt8]) throws(TransportError) {
-        let deadline = ContinuousClock.now + timeout
+        let deadline = BootInstant.now + timeout
         try refuseIfClosed()
         var sent = 0
         while sent < bytes.count {
@@ -96,13 +96,13 @@ package final class CollectorConnection {
     }
 
     /// TCP keeps bytes until the other side's kernel has acknowledged them (tcp(7), SIOCOUTQ).
-    private func waitUntilAcknowledged(before deadline: ContinuousClock.Instant) throws(TransportError) {
+    private func waitUntilAcknowledged(before deadline: BootInstant) throws(TransportError) {
         var pause: Int32 = 1
         while true {
             var queued: Int32 = 0
             guard stint_unacknowledged(descriptor, &queued) == 0 else { throw .system(SystemError(call: "ioctl", errno: errno)) }
             if queued == 0 { return }
-            guard ContinuousClock.now < deadline else { throw .timedOut(doing: "waiting for the collector's acknowledgement") }
+            guard BootInstant.now < deadline else { throw .timedOut(doing: "waiting for the collector's acknowledgement") }
             // The kernel has no event for it. A collector that says something meanwhile ends the wait early.
             var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             _ = poll(&item, 1, pause)
@@ -133,7 +133,7 @@ package final class CollectorConnection {
         guard let handle else { return false }
         ERR_clear_error()
         _ = SSL_shutdown(handle)
-        let deadline = ContinuousClock.now + timeout
+        let deadline = BootInstant.now + timeout
         var byte: UInt8 = 0
         while Socket.wait(descriptor, for: POLLIN, before: deadline) {
             ERR_clear_error()
@@ -151,7 +151,7 @@ package final class CollectorConnection {
     }
 
     private func repeatUntilDone(
-        before deadline: ContinuousClock.Instant, _ what: String, _ attempt: (OpaquePointer) -> Int32
+        before deadline: BootInstant, _ what: String, _ attempt: (OpaquePointer) -> Int32
     ) throws(TransportError) {
         guard let handle else { throw .closed }
         while true {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+import Posix
 
 /// The one deadline of a connection in a loop. Moving it later, the common case, costs nothing: the timer looks
 /// when it fires whether its time has really come.
 ///
 /// The loop's thread only.
 struct Deadline {
-    private(set) var due: ContinuousClock.Instant?
-    private var timer: (token: TimerToken, at: ContinuousClock.Instant)?
+    private(set) var due: BootInstant?
+    private var timer: (token: TimerToken, at: BootInstant)?
 
     /// - Parameter fire: called on the loop's thread; asks ``isDue()`` first.
     mutating func set(after delay: Duration?, on loop: EventLoop, _ fire: @escaping @Sendable () -> Void) {
@@ -14,7 +15,7 @@ struct Deadline {
             due = nil
             return
         }
-        let due = ContinuousClock.now + delay
+        let due = BootInstant.now + delay
         self.due = due
         rearm(at: due, on: loop, fire)
     }
@@ -23,7 +24,7 @@ struct Deadline {
     mutating func isDue(on loop: EventLoop, _ fire: @escaping @Sendable () -> Void) -> Bool {
         timer = nil
         guard let due else { return false }
-        guard ContinuousClock.now < due else { return true }
+        guard BootInstant.now < due else { return true }
         rearm(at: due, on: loop, fire)
         return false
     }
@@ -34,7 +35,7 @@ struct Deadline {
         due = nil
     }
 
-    private mutating func rearm(at due: ContinuousClock.Instant, on loop: EventLoop, _ fire: @escaping @Sendable () -> Void) {
+    private mutating func rearm(at due: BootInstant, on loop: EventLoop, _ fire: @escaping @Sendable () -> Void) {
         if let timer {
             guard due < timer.at else { return }
             loop.cancel(timer.token)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import Posix
+package import Posix
 import Synchronization
 
 /// What waits for events on a descriptor in a loop.
@@ -37,7 +37,7 @@ package final class EventLoop: @unchecked Sendable {  // `sources`, `armed`: the
     private var sources: [Int32: Registration] = [:]
     private var descriptors: [UInt64: Int32] = [:]
     private var lastToken: UInt64 = 1
-    private var armed: ContinuousClock.Instant?
+    private var armed: BootInstant?
 
     package init() throws(TransportError) {
         do throws(SystemError) {
@@ -86,7 +86,7 @@ package final class EventLoop: @unchecked Sendable {  // `sources`, `armed`: the
 
     /// Runs `work` on the loop's thread when the time has come. From any thread.
     @discardableResult
-    package func schedule(at deadline: ContinuousClock.Instant, _ work: @escaping @Sendable () -> Void) -> TimerToken {
+    package func schedule(at deadline: BootInstant, _ work: @escaping @Sendable () -> Void) -> TimerToken {
         let (token, isEarliest) = shared.withLock { shared in
             let before = shared.timers.earliest
             let token = shared.timers.add(at: deadline, work)
@@ -162,7 +162,7 @@ package final class EventLoop: @unchecked Sendable {  // `sources`, `armed`: the
         }
         for body in work { body() }
         guard !isStopped else { return false }
-        let now = ContinuousClock.now
+        let now = BootInstant.now
         // One at a time: each may cancel the next.
         while let body = shared.withLock({ $0.timers.popDue(at: now) }) { body() }
         return true

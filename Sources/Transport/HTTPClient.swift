@@ -2,6 +2,7 @@
 // SECURITY: a request leaves only after the server has proved the pinned key.
 
 import Glibc
+import Posix
 
 /// An HTTPS client for one server, used by one thread. Its calls wait, each until the client's timeout at most.
 package final class HTTPClient {
@@ -35,7 +36,7 @@ package final class HTTPClient {
 
     /// Sends a request and waits for its response, over the open connection if the server kept it.
     package func send(_ request: HTTPRequest) throws(TransportError) -> HTTPResponse {
-        let deadline = ContinuousClock.now + timeout
+        let deadline = BootInstant.now + timeout
         dropStaleConnection()
         try connect(before: deadline)
         do throws(TransportError) {
@@ -78,7 +79,7 @@ package final class HTTPClient {
         outgoing.consume(outgoing.count)
     }
 
-    private func connect(before deadline: ContinuousClock.Instant) throws(TransportError) {
+    private func connect(before deadline: BootInstant) throws(TransportError) {
         guard connection == nil else { return }
         let descriptor = try Socket.connect(to: endpoint, before: deadline)
         let connection = try TLSConnection(context, adopting: descriptor)
@@ -102,7 +103,7 @@ package final class HTTPClient {
     }
 
     private func exchange(
-        _ request: HTTPRequest, before deadline: ContinuousClock.Instant
+        _ request: HTTPRequest, before deadline: BootInstant
     ) throws(TransportError) -> HTTPResponse {
         guard let connection else { throw .closed }
         HTTPWriter.append(request, to: endpoint, into: &outgoing)
@@ -141,7 +142,7 @@ package final class HTTPClient {
     }
 
     private func wait(
-        _ connection: TLSConnection, _ events: Int32, before deadline: ContinuousClock.Instant, _ what: String
+        _ connection: TLSConnection, _ events: Int32, before deadline: BootInstant, _ what: String
     ) throws(TransportError) {
         guard Socket.wait(connection.descriptor, for: events, before: deadline) else { throw .timedOut(doing: what) }
     }

@@ -9,7 +9,7 @@ package enum Socket {
     /// Connects to the first address of the endpoint that answers.
     ///
     /// - Returns: the descriptor; the caller owns it.
-    static func connect(to endpoint: Endpoint, before deadline: ContinuousClock.Instant) throws(TransportError) -> Int32 {
+    static func connect(to endpoint: Endpoint, before deadline: BootInstant) throws(TransportError) -> Int32 {
         let addresses = try resolve(endpoint, flags: AI_ADDRCONFIG)
         var lastError = TransportError.nameNotFound(endpoint.host, reason: "it has no address")
         for address in addresses {
@@ -68,9 +68,9 @@ package enum Socket {
     /// Waits until the socket is ready for `events` (or broken, which the next call on it reports).
     ///
     /// - Returns: false when the deadline came first.
-    static func wait(_ descriptor: Int32, for events: Int32, before deadline: ContinuousClock.Instant) -> Bool {
+    static func wait(_ descriptor: Int32, for events: Int32, before deadline: BootInstant) -> Bool {
         while true {
-            let left = ContinuousClock.now.duration(to: deadline)
+            let left = BootInstant.now.duration(to: deadline)
             var item = pollfd(fd: descriptor, events: Int16(truncatingIfNeeded: events), revents: 0)
             let ready = poll(&item, 1, left.pollTimeout)
             if ready > 0 { return true }
@@ -118,7 +118,7 @@ package enum Socket {
     }
 
     private static func connect(
-        to address: SocketAddress, of endpoint: Endpoint, before deadline: ContinuousClock.Instant
+        to address: SocketAddress, of endpoint: Endpoint, before deadline: BootInstant
     ) throws(TransportError) -> Int32 {
         let descriptor = try open(family: address.family)
         tune(descriptor)

@@ -25,6 +25,8 @@ package final class TLSConnection: @unchecked Sendable {
     private let check: PeerCheck
     private var handle: OpaquePointer?
     private var isEstablished = false
+    /// The handle while bytes may pass: from the end of the handshake until the connection fails or is closed.
+    private var open: OpaquePointer?
     /// A failed TLS connection must not be used again, not even for its goodbye.
     private var hasFailed = false
     /// The last read found the socket empty. What OpenSSL still holds then is part of a record.
@@ -71,6 +73,7 @@ package final class TLSConnection: @unchecked Sendable {
             guard ProtocolName.isAgreed(on: handle) else { throw fail(.wrongProtocol) }
             guard check.verdict == .accepted else { throw fail(.unacceptableCertificate(reason: "it was not seen")) }
             isEstablished = true
+            open = handle
             return .done
         }
         switch SSL_get_error(handle, result) {
@@ -84,8 +87,8 @@ package final class TLSConnection: @unchecked Sendable {
     ///
     /// - Throws: ``TransportError/truncated`` when the peer's bytes end without its goodbye.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TransportError) -> ReadOutcome {
-        precondition(isEstablished && !buffer.isEmpty)
-        let handle = try usable()
+        precondition(!buffer.isEmpty)
+        let handle = try passing()
         var count = 0
         let result = SSL_read_ex(handle, buffer.baseAddress, buffer.count, &count)
         guard result != 1 else {
@@ -103,9 +106,8 @@ package final class TLSConnection: @unchecked Sendable {
 
     /// Writes what the socket takes; less than all of it is normal.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(TransportError) -> WriteOutcome {
-        precondition(isEstablished)
         guard !bytes.isEmpty else { return .bytes(0) }
-        let handle = try usable()
+        let handle = try passing()
         var count = 0
         let result = SSL_write_ex(handle, bytes.baseAddress, bytes.count, &count)
         guard result != 1 else { return .bytes(count) }
@@ -135,21 +137,34 @@ package final class TLSConnection: @unchecked Sendable {
     /// Closes the socket. Further calls throw ``TransportError/closed``.
     package func close() {
         if let handle { SSL_free(handle) }
-        handle = nil
+        (handle, open) = (nil, nil)
         if descriptor >= 0 { _ = Glibc.close(descriptor) }
         descriptor = -1
     }
 
     private func usable() throws(TransportError) -> OpaquePointer {
         guard let handle, !hasFailed else { throw .closed }
-        // An error left on this thread by another connection would be taken for one of this connection.
-        ERR_clear_error()
-        errno = 0
+        forgetErrors()
         return handle
     }
 
+    private func passing() throws(TransportError) -> OpaquePointer {
+        guard let open else {
+            precondition(isEstablished, "bytes before the handshake is done")
+            throw .closed
+        }
+        forgetErrors()
+        return open
+    }
+
+    private func forgetErrors() {
+        // An error left on this thread by another connection would be taken for one of this connection.
+        if ERR_peek_error() != 0 { ERR_clear_error() }
+        errno = 0
+    }
+
     private func fail(_ error: TransportError) -> TransportError {
-        hasFailed = true
+        (hasFailed, open) = (true, nil)
         return error
     }
 

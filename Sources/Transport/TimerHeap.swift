@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Posix
 
 /// Names one scheduled piece of work, to cancel it.
 package struct TimerToken: Sendable, Hashable {
@@ -10,7 +11,7 @@ struct TimerHeap {
     typealias Work = @Sendable () -> Void
 
     private struct Entry {
-        let deadline: ContinuousClock.Instant
+        let deadline: BootInstant
         let token: TimerToken
     }
 
@@ -19,12 +20,12 @@ struct TimerHeap {
     private var lastNumber: UInt64 = 0
 
     /// The earliest time at which there is something to do.
-    var earliest: ContinuousClock.Instant? { entries.first?.deadline }
+    var earliest: BootInstant? { entries.first?.deadline }
 
     /// Entries, with those of cancelled work that are not tidied yet.
     var count: Int { entries.count }
 
-    mutating func add(at deadline: ContinuousClock.Instant, _ body: @escaping Work) -> TimerToken {
+    mutating func add(at deadline: BootInstant, _ body: @escaping Work) -> TimerToken {
         lastNumber += 1
         let token = TimerToken(number: lastNumber)
         work[token] = body
@@ -43,7 +44,7 @@ struct TimerHeap {
     }
 
     /// Removes and returns the next work whose time has come.
-    mutating func popDue(at now: ContinuousClock.Instant) -> Work? {
+    mutating func popDue(at now: BootInstant) -> Work? {
         while let first = entries.first, first.deadline <= now {
             removeFirst()
             let body = work.removeValue(forKey: first.token)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Access
+import Posix
 import Testing
 
 @testable import Agent
 
-private let start = ContinuousClock().systemEpoch + .seconds(1000)
+private let start = SessionDeadlines.Instant(nanoseconds: 1_000_000_000_000)
 
 private func deadlines(
     grant: Duration = .seconds(3600), maximum: Duration = .seconds(7200), idle: Duration = .seconds(900),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Posix
 import Protocol
 import Testing
 
@@ -43,7 +44,7 @@ import Testing
     }
 
     @Test func `a terminal that takes much in a moment may have more on its way, a slow one and an idle one not`() {
-        let start = ContinuousClock.now
+        let start = BootInstant.now
         let step: UInt64 = 64 * 1024
         var fast = DrainPace()
         #expect(fast.bytesAhead(consumed: 0, isBehind: true, at: start) == 0)

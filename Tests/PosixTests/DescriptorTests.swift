@@ -123,13 +123,13 @@ struct EventQueueTests {
 
     @Test func `a timer is readable at its instant and not before`() throws {
         let timer = try DeadlineTimer()
-        let deadline = ContinuousClock.now.advanced(by: .milliseconds(30))
+        let deadline = BootInstant.now + .milliseconds(30)
         try timer.set(deadline)
         let early = timer.takeExpiry()
         #expect(!early)
         var entries = [PollEntry(timer.number, .input)]
         #expect(try Poll.wait(&entries, timeout: .seconds(2)) == 1)
-        #expect(ContinuousClock.now >= deadline)
+        #expect(BootInstant.now >= deadline)
         let expiries = [timer.takeExpiry(), timer.takeExpiry()]
         #expect(expiries == [true, false])
     }
@@ -137,7 +137,7 @@ struct EventQueueTests {
     @Test func `an instant in the past fires at once and a disarmed timer never`() throws {
         let timer = try DeadlineTimer()
         var entries = [PollEntry(timer.number, .input)]
-        try timer.set(ContinuousClock.now.advanced(by: .seconds(-100_000_000)))
+        try timer.set(.now - .seconds(100_000_000))
         #expect(try Poll.wait(&entries, timeout: .seconds(1)) == 1)
         try timer.set(nil)
         #expect(try Poll.wait(&entries, timeout: .zero) == 0)
@@ -176,18 +176,28 @@ struct EventCounterTests {
 
 struct ClockTests {
     @Test func `nanoseconds since boot and instants are the same clock`() throws {
-        let instant = ContinuousClock.now
-        let nanoseconds = BootClock.nanoseconds(of: instant)
-        #expect(BootClock.instant(nanoseconds: nanoseconds) == instant)
+        let nanoseconds = BootInstant.now.nanoseconds
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)
         let kernel = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
         #expect(nanoseconds <= kernel && kernel <= BootClock.now)
     }
 
-    @Test func `an instant beyond the range of nanoseconds is clamped`() {
-        let far = ContinuousClock.now.advanced(by: .seconds(Int64(1) << 40))
-        #expect(BootClock.nanoseconds(of: far) == .max)
+    @Test func `an instant is a length of time from another`() {
+        let instant = BootInstant(nanoseconds: 5_000_000_000)
+        #expect(instant + .milliseconds(1) == BootInstant(nanoseconds: 5_001_000_000))
+        #expect(instant - .seconds(7) == BootInstant(nanoseconds: -2_000_000_000))
+        #expect(instant.advanced(by: .nanoseconds(-1)) < instant)
+        #expect(instant - BootInstant(nanoseconds: 4_999_999_999) == .nanoseconds(1))
+        #expect(instant.duration(to: BootInstant(nanoseconds: 4_000_000_000)) == .seconds(-1))
+    }
+
+    @Test func `an instant or length beyond the range of nanoseconds is clamped`() {
+        let (first, last) = (BootInstant(nanoseconds: .min), BootInstant(nanoseconds: .max))
+        #expect(BootInstant.now + .seconds(Int64(1) << 40) == last)
+        #expect(BootInstant(nanoseconds: -1) - .seconds(Int64(1) << 40) == first)
+        #expect(last - first == .nanoseconds(Int64.max))
+        #expect(first - last == .nanoseconds(Int64.min))
     }
 
     @Test func `the boot has a UUID`() throws {

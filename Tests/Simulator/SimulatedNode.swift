@@ -2,6 +2,7 @@
 
 import Access
 import Agent
+import Posix
 
 /// A node: its clocks, its agent's process, its files, its sessions.
 struct SimulatedNode {
@@ -83,7 +84,7 @@ struct SimulatedSupervisor {
     /// Where ``Simulation/Fault/deadlineOnWallClock`` looks.
     let wallDeadline: Timestamp
 
-    static func instant(_ boot: Int64) -> ContinuousClock.Instant { ContinuousClock().systemEpoch + .milliseconds(boot) }
+    static func instant(_ boot: Int64) -> SessionDeadlines.Instant { SessionDeadlines.Instant(nanoseconds: boot * 1_000_000) }
 
     mutating func inputArrived(at boot: Int64) {
         idleFrom = boot

@@ -2,6 +2,7 @@
 
 import Access
 import Agent
+import Posix
 
 extension Simulation {
     // MARK: The agent
@@ -90,10 +91,10 @@ extension Simulation {
     ) {
         let boot = nodes[node].boot(now)
         let renews = lease.withoutBroker == .lease && fault != .noLease
-        let end: ContinuousClock.Instant
+        let end: SessionDeadlines.Instant
         switch fault {
         case .deadlineAtBrokerOnly, .deadlineOnWallClock: end = SimulatedSupervisor.instant(boot + 86_400_000)
-        default: end = ContinuousClock().systemEpoch + .nanoseconds(anchor.deadline)
+        default: end = SessionDeadlines.Instant(nanoseconds: anchor.deadline)
         }
         let deadlines = SessionDeadlines(
             grantEnd: end, sessionMaximum: lease.sessionMaximum, idleLimit: lease.idleLimit, idleCounts: lease.idleCounts,

@@ -68,7 +68,7 @@ final class TestServer: Sendable {
 /// A TLS client below HTTP, with blocking calls.
 final class RawConnection {
     let connection: TLSConnection
-    private let deadline = ContinuousClock.now + .seconds(10)
+    private let deadline = BootInstant.now + .seconds(10)
 
     init(_ context: TLSContext, to endpoint: Endpoint) throws {
         connection = try TLSConnection(context, adopting: Socket.connect(to: endpoint, before: deadline))
@@ -116,7 +116,7 @@ final class RawConnection {
 extension WebSocketStream {
     /// The next message's kind and bytes, waited for; nil at the end of the stream.
     func receive(within time: Duration = .seconds(10)) throws -> (kind: Kind, bytes: [UInt8])? {
-        let deadline = ContinuousClock.now + time
+        let deadline = BootInstant.now + time
         while true {
             if let message = try next() { return (message.kind, message.bytes) }
             switch try fill() {

@@ -68,7 +68,7 @@ struct SystemWatch {
     /// One bounded look.
     private struct Look {
         private var left: Int
-        private let until: ContinuousClock.Instant
+        private let until: BootInstant
         private(set) var isExhausted = false
 
         init(_ roots: Roots) {
@@ -77,7 +77,7 @@ struct SystemWatch {
         }
 
         mutating func mayVisit() -> Bool {
-            if left == 0 || (left % 32 == 0 && ContinuousClock.now >= until) { isExhausted = true }
+            if left == 0 || (left % 32 == 0 && BootInstant.now >= until) { isExhausted = true }
             left -= isExhausted ? 0 : 1
             return !isExhausted
         }

@@ -25,19 +25,19 @@ package final class AgentService {
     /// Channels that were given up, whose readers have not ended yet.
     private var leaving: [ControlChannel] = []
     private var backoff = Backoff()
-    private var dialAt = ContinuousClock.now
+    private var dialAt = BootInstant.now
     /// Until then a broker whose ledger does not hold is not asked again.
-    private var doubtUntil = ContinuousClock.now
-    private var lookAt = ContinuousClock.now
+    private var doubtUntil = BootInstant.now
+    private var lookAt = BootInstant.now
     /// When the supervisor of the next session is started ahead; `nil` while one waits.
-    private var spareAt: ContinuousClock.Instant? = .now
+    private var spareAt: BootInstant? = .now
     /// Receipts sent over the present channel.
     private var sentReceipts: Set<SessionID> = []
     private var isEnding = false
     /// When the broker is told first on a channel what this machine says of itself; `nil` once it was.
-    private var factsAt: ContinuousClock.Instant?
+    private var factsAt: BootInstant?
     /// From when on it is told again. Its heartbeat wakes us anyway.
-    private var factsAgain = ContinuousClock.now
+    private var factsAgain = BootInstant.now
 
     /// How often to look for supervisors that ended without our being told: those of an earlier agent. With a broker the
     /// look comes with its heartbeat, which is more often, and needs no wake-up of its own.
@@ -88,7 +88,7 @@ package final class AgentService {
         Log.info("node \(identity.name) serves, broker \(identity.broker), roll \(roll.roll.number)\(reader)")
         for id in try supervisors.all() { Log.info("\(id): found") }
         while !isEnding {
-            let now = ContinuousClock.now
+            let now = BootInstant.now
             if channel == nil, now >= dialAt { dial() }
             if now >= lookAt { look() }
             if isConnected, let at = factsAt, now >= at { tellFacts() }
@@ -103,7 +103,7 @@ package final class AgentService {
 
     private var isConnected: Bool { channel?.isOpen == true }
 
-    private var due: ContinuousClock.Instant {
+    private var due: BootInstant {
         let first = min(channel?.due ?? dialAt, lookAt, spareAt ?? lookAt)
         return leaving.reduce(isConnected ? min(first, factsAt ?? first) : first) { min($0, $1.leavesBy) }
     }

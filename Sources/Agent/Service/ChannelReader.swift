@@ -124,9 +124,9 @@ package final class ChannelReader {
 
     private func goodbye(_ stream: WebSocketStream) {
         stream.enqueueClose(1001, reason: "the agent ends")
-        let end = ContinuousClock.now + NetworkReader.leaveWithin
+        let end = BootInstant.now + NetworkReader.leaveWithin
         // The connection is closed in either case.
-        while let isDone = try? stream.flush(), !isDone, ContinuousClock.now < end {
+        while let isDone = try? stream.flush(), !isDone, BootInstant.now < end {
             var entries = [PollEntry(stream.descriptor, .output)]
             _ = try? Poll.wait(&entries, timeout: end - .now)
         }

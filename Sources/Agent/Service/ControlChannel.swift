@@ -21,8 +21,8 @@ final class ControlChannel {
     private let reader: NetworkReader
     private let order: DialOrder
     private var table = ReaderTable()
-    private var lastHeard: ContinuousClock.Instant = .now
-    private var lastAsked: ContinuousClock.Instant = .now
+    private var lastHeard: BootInstant = .now
+    private var lastAsked: BootInstant = .now
 
     /// Nothing was heard for so long: the reader, the broker or the way to it is gone.
     static let deadAfter: Duration = .seconds(45)
@@ -77,13 +77,13 @@ final class ControlChannel {
     // MARK: Time
 
     /// When ``keepAlive(at:)`` is to be called next.
-    var due: ContinuousClock.Instant {
+    var due: BootInstant {
         let dead = lastHeard + Self.deadAfter
         return isOpen ? min(max(lastHeard, lastAsked) + Self.askAfter, dead) : dead
     }
 
     /// - Throws: when nothing was heard for ``deadAfter``.
-    func keepAlive(at now: ContinuousClock.Instant) throws {
+    func keepAlive(at now: BootInstant) throws {
         guard now < lastHeard + Self.deadAfter else {
             let words = isOpen ? "nothing was heard from it for \(Self.deadAfter.wholeSeconds) s" : "it took too long to connect"
             throw NetworkReader.Fault(words: words)
@@ -102,10 +102,10 @@ final class ControlChannel {
     func kill() { reader.kill() }
 
     /// When ``hasLeft(at:)`` is to be asked next.
-    var leavesBy: ContinuousClock.Instant { reader.leavesBy }
+    var leavesBy: BootInstant { reader.leavesBy }
 
     /// Whether the reader has ended. One whose time is up is ended.
-    func hasLeft(at now: ContinuousClock.Instant) -> Bool { reader.hasLeft(at: now) }
+    func hasLeft(at now: BootInstant) -> Bool { reader.hasLeft(at: now) }
 
     /// Waits until the reader has ended, for its goodbye at most.
     func awaitEnd() { reader.awaitEnd() }

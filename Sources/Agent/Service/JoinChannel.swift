@@ -77,7 +77,7 @@ final class JoinChannel {
 
     /// Waits for what the reader says next.
     private func answer() throws -> JoinTable.Event {
-        let end = ContinuousClock.now + patience
+        let end = BootInstant.now + patience
         while true {
             if let event = try next() {
                 if case .over(let problem) = event { throw AgentError.connection(problem) }

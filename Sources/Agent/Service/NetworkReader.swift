@@ -17,7 +17,7 @@ package final class NetworkReader {
     /// Orders that wait for the reader to take them.
     private var outgoing: [UInt8] = []
     private var status: ExitStatus?
-    private var leaveBy: ContinuousClock.Instant?
+    private var leaveBy: BootInstant?
 
     /// How long a reader may take for its goodbye.
     static let leaveWithin: Duration = .seconds(2)
@@ -134,10 +134,10 @@ package final class NetworkReader {
     }
 
     /// When ``hasLeft(at:)`` is to be asked next.
-    var leavesBy: ContinuousClock.Instant { leaveBy ?? .now + Self.leaveWithin }
+    var leavesBy: BootInstant { leaveBy ?? .now + Self.leaveWithin }
 
     /// Whether the reader has ended. One whose time is up is ended.
-    func hasLeft(at now: ContinuousClock.Instant) -> Bool {
+    func hasLeft(at now: BootInstant) -> Bool {
         if collected() != nil { return true }
         if now >= leavesBy { kill() }
         return collected() != nil

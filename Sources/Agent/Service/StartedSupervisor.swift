@@ -10,7 +10,7 @@ import Posix
 final class StartedSupervisor {
     let process: ChildProcess
     private var assignment: OwnedDescriptor?
-    private var expectedAt: ContinuousClock.Instant?
+    private var expectedAt: BootInstant?
 
     /// The argument in the place of a session's id while there is none; as long as one.
     static let unassigned = "s-------"
@@ -43,7 +43,7 @@ final class StartedSupervisor {
 
     /// Says that a session may come in a moment: time to have a connection to the broker.
     func expectSession() {
-        let now = ContinuousClock.now
+        let now = BootInstant.now
         guard expectedAt.map({ now >= $0 + Self.expectingEvery }) ?? true else { return }
         expectedAt = now
         // Where that fails, so does the assignment.

@@ -11,11 +11,12 @@ final class LinkKeeper {
     private let id: SessionID
     /// Dials with the key that was made last.
     private(set) var dialer: SessionDialer
-    private var keyAt: ContinuousClock.Instant?
+    private var keyAt: BootInstant?
     private(set) var link: SessionLink?
     private var call: BackgroundCall<WebSocketStream>?
-    private var dialAt: ContinuousClock.Instant?
-    private var heardAt: ContinuousClock.Instant = .now
+    private var dialAt: BootInstant?
+    /// When the link counts as lost if nothing comes.
+    private var silentAt: BootInstant = .now + Limits.sessionSilence
     private var backoff = Backoff(first: .milliseconds(100), longest: .seconds(2))
 
     init(_ id: SessionID, _ dialer: SessionDialer) {
@@ -29,25 +30,25 @@ final class LinkKeeper {
     /// Takes the session's first link.
     func begin(with link: SessionLink) {
         self.link = link
-        heardAt = .now
+        silentAt = .now + Limits.sessionSilence
     }
 
     /// Something came over the link.
-    func heard(at now: ContinuousClock.Instant) {
-        heardAt = now
+    func heard(at now: BootInstant) {
+        silentAt = now + Limits.sessionSilence
         backoff.reset()
     }
 
     /// When ``look(at:)`` has something to do even if nothing comes.
-    var due: ContinuousClock.Instant? { link == nil ? dialAt : heardAt + Limits.sessionSilence }
+    var due: BootInstant? { link == nil ? dialAt : silentAt }
 
     /// Readable when a call has ended; -1 while there is none.
     var number: Int32 { call?.number ?? -1 }
 
-    func isSilent(at now: ContinuousClock.Instant) -> Bool { link != nil && now >= heardAt + Limits.sessionSilence }
+    func isSilent(at now: BootInstant) -> Bool { link != nil && now >= silentAt }
 
     /// The link is of no use any more; another one is dialled in a moment.
-    func drop(at now: ContinuousClock.Instant) {
+    func drop(at now: BootInstant) {
         link?.close()
         link = nil
         dialAt = now + backoff.wait()
@@ -62,7 +63,7 @@ final class LinkKeeper {
     }
 
     /// Whether a connection is to be dialled, and no key was asked for lately. Asked once, it counts as asked for.
-    func needsKey(at now: ContinuousClock.Instant) -> Bool {
+    func needsKey(at now: BootInstant) -> Bool {
         guard link == nil, dialAt != nil, keyAt.map({ now >= $0 + Self.keyAge }) ?? true else { return false }
         keyAt = now
         return true
@@ -73,14 +74,14 @@ final class LinkKeeper {
     /// Dials when it is time.
     ///
     /// - Returns: a new link, which has told the broker whose it is and has no client yet.
-    func look(at now: ContinuousClock.Instant) -> SessionLink? {
+    func look(at now: BootInstant) -> SessionLink? {
         if let result = call?.result {
             call = nil
             do {
                 let link = SessionLink(try result.get())
                 try link.send(.rejoin(id))
                 self.link = link
-                heardAt = now
+                silentAt = now + Limits.sessionSilence
                 return link
             } catch {
                 dialAt = now + backoff.wait()

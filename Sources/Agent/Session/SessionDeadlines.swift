@@ -3,6 +3,7 @@
 // machine nor a wall clock stepped either way earns or costs time.
 
 package import Access
+package import Posix
 
 /// What makes a session end or warn by itself, and when.
 package struct SessionDeadlines: Sendable {
@@ -12,24 +13,29 @@ package struct SessionDeadlines: Sendable {
         case notice(Session.EndReason, in: Duration)
     }
 
-    package typealias Instant = ContinuousClock.Instant
+    package typealias Instant = BootInstant
 
     /// The grant's end or the session's own maximum, whichever comes first.
     package private(set) var end: Instant
     package private(set) var endReason: Session.EndReason
     private let maximumEnd: Instant
-    private let idleLimit: Duration
+    // Nanoseconds: these are looked at for each key, and a sum with a `Duration` is a division of 128 bits.
+    private let idleLimit: Int64
+    /// How long before the idle end the operator is warned: with a short limit, half of it.
+    private let idleNotice: Int64
+    private let renewWithin: Int64?
+    private let detachedFor: Int64
     private let idleCounts: Entitlement.Activity
-    private let renewWithin: Duration?
-    private let detachedFor: Duration
     /// When the client was lost; `nil` while it is attached, or while nobody can know.
     private var detachedSince: Instant?
     private var lastActivity: Instant
     private var lastHeard: Instant
-    /// Lengths of time before the end at which the operator is still to be told, longest first.
-    private var warnings: [Duration]
+    /// How many of the warnings are past, and when the next one is due.
+    private var warningsPast = 0
+    private var warningAt: Instant?
     private var hasWarnedOfIdleness = false
 
+    /// Lengths of time before the end at which the operator is told, longest first.
     private static let warningTimes: [Duration] = [.seconds(600), .seconds(300), .seconds(60)]
 
     /// - Parameter grantEnd: when the grant's time is up.
@@ -39,21 +45,30 @@ package struct SessionDeadlines: Sendable {
     ) {
         maximumEnd = start + sessionMaximum
         (end, endReason) = grantEnd <= maximumEnd ? (grantEnd, .expired) : (maximumEnd, .maximumDuration)
-        self.idleLimit = idleLimit
+        self.idleLimit = idleLimit.clampedNanoseconds
+        idleNotice = min(Policy.Defaults.idleWarning, idleLimit / 2).clampedNanoseconds
         self.idleCounts = idleCounts
-        self.renewWithin = renewWithin
-        self.detachedFor = detachedFor
+        self.renewWithin = renewWithin?.clampedNanoseconds
+        self.detachedFor = detachedFor.clampedNanoseconds
         lastActivity = start
         lastHeard = start
-        let total = start.duration(to: end)
-        warnings = Self.warningTimes.filter { $0 < total }
+        planWarnings(at: start)
     }
 
     /// The grant was extended. What was warned of is warned of again.
     package mutating func move(grantEnd: Instant, at now: Instant) {
         (end, endReason) = grantEnd <= maximumEnd ? (grantEnd, .expired) : (maximumEnd, .maximumDuration)
+        planWarnings(at: now)
+    }
+
+    private mutating func planWarnings(at now: Instant) {
         let left = now.duration(to: end)
-        warnings = Self.warningTimes.filter { $0 < left }
+        warningsPast = Self.warningTimes.prefix { $0 >= left }.count
+        planWarning()
+    }
+
+    private mutating func planWarning() {
+        warningAt = warningsPast < Self.warningTimes.count ? end - Self.warningTimes[warningsPast] : nil
     }
 
     /// The operator typed, or sent standard input. Nothing else of theirs is activity: a window can change its size by
@@ -83,46 +98,45 @@ package struct SessionDeadlines: Sendable {
     package mutating func clientMayBeThere() { detachedSince = nil }
 
     /// When ``next(at:)`` has something.
-    package var due: Instant { min(firstEnd.at, firstWarning ?? firstEnd.at) }
+    package var due: Instant {
+        let end = firstEnd.at
+        return Instant.earlier(Instant.earlier(warningAt, idleWarning), end) ?? end
+    }
 
     /// What is due now. To be asked again until there is nothing.
     package mutating func next(at now: Instant) -> Event? {
         let first = firstEnd
         if now >= first.at { return .end(first.reason) }
-        if let warning = lastDueWarning(at: now) {
-            warnings.removeAll { $0 >= warning }
-            return .notice(endReason, in: warning)
-        }
+        if let warningAt, now >= warningAt { return .notice(endReason, in: takeWarnings(at: now)) }
         if let idleWarning, now >= idleWarning {
             hasWarnedOfIdleness = true
-            return .notice(.idle, in: idleNotice)
+            return .notice(.idle, in: .nanoseconds(idleNotice))
         }
         return nil
     }
 
     private var firstEnd: (at: Instant, reason: Session.EndReason) {
         var first = (at: end, reason: endReason)
-        let idle = lastActivity + idleLimit
+        let idle = lastActivity.advanced(byNanoseconds: idleLimit)
         if idle < first.at { first = (idle, .idle) }
-        if let renewWithin, lastHeard + renewWithin < first.at { first = (lastHeard + renewWithin, .leaseLost) }
-        if let detachedSince, detachedSince + detachedFor < first.at { first = (detachedSince + detachedFor, .clientClosed) }
+        if let unheard = renewWithin.map({ lastHeard.advanced(byNanoseconds: $0) }), unheard < first.at { first = (unheard, .leaseLost) }
+        if let detached = detachedSince?.advanced(byNanoseconds: detachedFor), detached < first.at { first = (detached, .clientClosed) }
         return first
     }
 
     /// Of several that a suspended machine slept through, only the last is still true.
-    private func lastDueWarning(at now: Instant) -> Duration? { warnings.last { now >= end - $0 } }
-
-    private var idleWarning: Instant? {
-        hasWarnedOfIdleness ? nil : lastActivity + (idleLimit - idleNotice)
+    private mutating func takeWarnings(at now: Instant) -> Duration {
+        var warning = Duration.zero
+        while let due = warningAt, now >= due {
+            warning = Self.warningTimes[warningsPast]
+            warningsPast += 1
+            planWarning()
+        }
+        return warning
     }
 
-    /// How long before the idle end the operator is warned: with a short limit, half of it.
-    private var idleNotice: Duration { min(Policy.Defaults.idleWarning, idleLimit / 2) }
-
-    private var firstWarning: Instant? {
-        let ofEnd = warnings.first.map { end - $0 }
-        guard let ofEnd, let idleWarning else { return ofEnd ?? idleWarning }
-        return min(ofEnd, idleWarning)
+    private var idleWarning: Instant? {
+        hasWarnedOfIdleness ? nil : lastActivity.advanced(byNanoseconds: idleLimit - idleNotice)
     }
 }
 

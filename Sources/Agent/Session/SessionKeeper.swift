@@ -38,11 +38,11 @@ final class SessionKeeper {
     var table = RequestTable()
     var phase = ReaderRequest.Phase.opening
     /// When the present phase is over without the reader; `nil` where it may last.
-    var phaseEnd: ContinuousClock.Instant?
+    var phaseEnd: BootInstant?
     /// The grant's end or the session's own maximum, whichever comes first.
-    private var deadline: (at: ContinuousClock.Instant, reason: Session.EndReason)
-    private let maximumEnd: ContinuousClock.Instant
-    private var armed: ContinuousClock.Instant?
+    private var deadline: (at: BootInstant, reason: Session.EndReason)
+    private let maximumEnd: BootInstant
+    private var armed: BootInstant?
     /// Whether it was asked to end.
     private var isLeaving = false
     /// The version of the lease that is held now.
@@ -69,11 +69,11 @@ final class SessionKeeper {
         control = try folder.openControl()
         signals = try SignalDescriptor(Self.signals)
         timer = try DeadlineTimer()
-        let start = ContinuousClock.now
+        let start = BootInstant.now
         maximumEnd = start + terms.sessionMaximum
         deadline = (maximumEnd, .maximumDuration)
         leaseVersion = terms.leaseVersion
-        setDeadline(grantEnd: BootClock.instant(nanoseconds: terms.deadline))
+        setDeadline(grantEnd: BootInstant(nanoseconds: terms.deadline))
     }
 
     /// Runs the session to its end.
@@ -128,12 +128,12 @@ final class SessionKeeper {
         armed = due
     }
 
-    private func heedDeadlines(at now: ContinuousClock.Instant) {
+    private func heedDeadlines(at now: BootInstant) {
         if phase < .draining, now >= deadline.at { return finish(deadline.reason, "") }
         if let phaseEnd, now >= phaseEnd { isOverdue() }
     }
 
-    private func setDeadline(grantEnd: ContinuousClock.Instant) {
+    private func setDeadline(grantEnd: BootInstant) {
         deadline = grantEnd <= maximumEnd ? (grantEnd, .expired) : (maximumEnd, .maximumDuration)
     }
 
@@ -259,7 +259,7 @@ final class SessionKeeper {
         do {
             guard let move = try folder.leaseMove(), move.version > leaseVersion, move.bootID == terms.bootID else { return }
             leaseVersion = move.version
-            setDeadline(grantEnd: BootClock.instant(nanoseconds: move.deadline))
+            setDeadline(grantEnd: BootInstant(nanoseconds: move.deadline))
             Log.info("\(terms.id): the lease moved to \(move.notAfter), version \(move.version)")
             try reader.tell(.lease(version: move.version, notAfter: move.notAfter, deadline: move.deadline))
         } catch {

@@ -3,11 +3,12 @@
 
 import Access
 import Evidence
+import Posix
 import Protocol
 
 /// A session whose client or connection is lost, and comes back.
 extension SessionReader {
-    func recorded(_ offsets: OutputOffsets, at now: ContinuousClock.Instant) {
+    func recorded(_ offsets: OutputOffsets, at now: BootInstant) {
         begin()
         for output in program?.outputs ?? [] {
             let offset = output.stream == .output ? offsets.output : offsets.errorOutput
@@ -22,7 +23,7 @@ extension SessionReader {
         if link?.isAttached != true { deadlines.clientLost(at: now) }
     }
 
-    func clientLost(at now: ContinuousClock.Instant) {
+    func clientLost(at now: BootInstant) {
         guard let link, link.isAttached else { return }
         Log.info("\(terms.id): the client is lost")
         link.detach()
@@ -82,7 +83,7 @@ extension SessionReader {
     }
 
     /// The way to the broker is broken: the session goes on, detached, until a deadline or its lease ends it.
-    func lose(_ reason: String, at now: ContinuousClock.Instant) {
+    func lose(_ reason: String, at now: BootInstant) {
         guard link != nil else { return }
         Log.warning("\(terms.id): detached: \(reason)")
         links.drop(at: now)

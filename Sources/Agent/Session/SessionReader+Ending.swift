@@ -11,7 +11,7 @@ extension SessionReader {
     var isBlocked: Bool { program?.outputs.contains { $0.isOpen && !mayRead($0) } ?? false }
 
     /// Does what is due now.
-    func advance(at now: ContinuousClock.Instant) {
+    func advance(at now: BootInstant) {
         switch phase {
         case .running: heedDeadlines(at: now)
         case .draining(let until):
@@ -29,7 +29,7 @@ extension SessionReader {
         }
     }
 
-    private func heedDeadlines(at now: ContinuousClock.Instant) {
+    private func heedDeadlines(at now: BootInstant) {
         while case .running = phase, let event = deadlines.next(at: now) {
             switch event {
             case .end(.clientClosed):
@@ -52,12 +52,12 @@ extension SessionReader {
 
     // MARK: The keeper's words
 
-    func programEnded(at now: ContinuousClock.Instant) {
+    func programEnded(at now: BootInstant) {
         guard case .running = phase else { return }  // the keeper was asked to end the session meanwhile, and will
         phase = .draining(until: now + Self.drainTime)
     }
 
-    func allKilled(rest: Bool, at now: ContinuousClock.Instant) {
+    func allKilled(rest: Bool, at now: BootInstant) {
         guard rest else { return count() }
         quietSince = now
         phase = .emptying(until: now + Self.patience)
@@ -70,7 +70,7 @@ extension SessionReader {
         keeper.ask(.counted(input: Int64(clamping: program?.input.consumed ?? 0), output: program?.outputBytes ?? 0))
     }
 
-    func ended(_ receipt: SignedText, _ ending: String, at now: ContinuousClock.Instant) {
+    func ended(_ receipt: SignedText, _ ending: String, at now: BootInstant) {
         // Who was not told of an acceptance hears of the end from the agent, as of everything before.
         guard program != nil else {
             links.close()
@@ -102,7 +102,7 @@ extension SessionReader {
     }
 
     /// What is delivered at the end may take longer when somebody has to come back for it.
-    func extendPatience(at now: ContinuousClock.Instant) {
+    func extendPatience(at now: BootInstant) {
         let longer = now + (link == nil ? Self.patienceWithoutBroker : Self.patienceDetached)
         switch phase {
         case .emptying(let until): phase = .emptying(until: max(until, longer))

@@ -9,7 +9,7 @@ import Protocol
 
 /// What comes to a session: frames of the client, messages of the broker and of the keeper.
 extension SessionReader {
-    func receive(from link: SessionLink, at now: ContinuousClock.Instant) {
+    func receive(from link: SessionLink, at now: BootInstant) {
         do {
             try link.receive { incoming in
                 deadlines.heardBroker(at: now)
@@ -26,7 +26,7 @@ extension SessionReader {
         }
     }
 
-    private func take(_ frame: Frame, at now: ContinuousClock.Instant) {
+    private func take(_ frame: Frame, at now: BootInstant) {
         guard case .running = phase, let program else {
             if case .credit(let stream, let offset) = frame { _ = program?.output(stream)?.acknowledge(offset) }
             if case .close = frame { delivery.isClientDone = true }
@@ -55,7 +55,7 @@ extension SessionReader {
         }
     }
 
-    private func take(_ message: ControlMessage, at now: ContinuousClock.Instant) {
+    private func take(_ message: ControlMessage, at now: BootInstant) {
         switch message {
         case .time(let time) where SessionDeadlines.isOver(lease.notAfter, byBroker: time): finish(.expired, "By the broker's clock.")
         case .time: break
@@ -71,7 +71,7 @@ extension SessionReader {
     }
 
     /// What the keeper says.
-    func hearKeeper(at now: ContinuousClock.Instant) throws {
+    func hearKeeper(at now: BootInstant) throws {
         while let (message, _) = try keeper.next() {
             switch message {
             case .key(let key): links.take(try SessionDialer(identity, with: key))
@@ -86,9 +86,9 @@ extension SessionReader {
 
     private func leaseMoved(_ moved: (version: Int64, notAfter: Timestamp), _ deadline: Int64) {
         lease = moved
-        deadlines.move(grantEnd: BootClock.instant(nanoseconds: deadline), at: .now)
+        deadlines.move(grantEnd: BootInstant(nanoseconds: deadline), at: .now)
         tellLease()
-        let left = ContinuousClock.now.duration(to: deadlines.end)
+        let left = BootInstant.now.duration(to: deadlines.end)
         send(.notice(SessionDeadlines.extensionText(grant: terms.grant, left: left, deadlines.endReason, at: .now)))
     }
 

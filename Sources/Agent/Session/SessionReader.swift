@@ -31,15 +31,15 @@ final class SessionReader {
 
     enum Phase {
         case running
-        case draining(until: ContinuousClock.Instant)
+        case draining(until: BootInstant)
         /// The keeper was told that all is read.
         case drained
         /// The keeper was asked to end the session.
         case asked
-        case emptying(until: ContinuousClock.Instant)
+        case emptying(until: BootInstant)
         /// The keeper was told how many bytes there were.
         case counted
-        case closing(until: ContinuousClock.Instant)
+        case closing(until: BootInstant)
         case over
     }
 
@@ -52,7 +52,7 @@ final class SessionReader {
     /// The same while the broker is gone.
     static let patienceWithoutBroker: Duration = .seconds(60)
     /// By how much the timer may be early.
-    private static let timerSlack: Duration = .seconds(10)
+    private static let timerSlack: Int64 = 10_000_000_000  // nanoseconds
     /// Bytes that may wait for the broker before we stop reading the program.
     private static let backlog = 128 * 1024
 
@@ -75,19 +75,18 @@ final class SessionReader {
     var program: ProgramStreams?
     var hasBegun = false
     var phase = Phase.running
-    private var armed: ContinuousClock.Instant?
-    var quietSince: ContinuousClock.Instant
-    private var entries: [PollEntry] = []
+    private var armed: BootInstant?
+    var quietSince: BootInstant
 
     private init(_ terms: SessionTerms, _ keeper: KeeperLine, _ identity: NodeIdentity, _ dialer: SessionDialer) throws {
         self.terms = terms
         self.keeper = keeper
         self.identity = identity
         timer = try DeadlineTimer()
-        let start = ContinuousClock.now
+        let start = BootInstant.now
         quietSince = start
         deadlines = SessionDeadlines(
-            grantEnd: BootClock.instant(nanoseconds: terms.deadline), sessionMaximum: terms.sessionMaximum,
+            grantEnd: BootInstant(nanoseconds: terms.deadline), sessionMaximum: terms.sessionMaximum,
             idleLimit: terms.idleLimit, idleCounts: terms.idleCounts, renewWithin: terms.renewWithin,
             detachedFor: terms.detachedFor, start: start)
         attachedAt = terms.opening.value.at
@@ -155,10 +154,11 @@ final class SessionReader {
         } catch {
             finish(.failed, AgentError(error).message)
         }
+        var entries: [PollEntry] = []
         while true {
             if case .over = phase { return }
             do {
-                try step()
+                try step(&entries)
             } catch {
                 finish(.failed, AgentError(error).message)
             }
@@ -178,20 +178,21 @@ final class SessionReader {
     }
 
     /// One wait, and everything that it found.
-    private func step() throws {
+    ///
+    /// - Parameter entries: the list of the step before, for its memory.
+    private func step(_ entries: inout [PollEntry]) throws {
         try arm()
-        listen()
-        let found = try Poll.wait(&entries, timeout: link?.hasBuffered == true || keeper.hasWaiting ? .zero : nil)
-        let now = ContinuousClock.now
-        if found > 0 {
-            if entries[Slot.timer].isReadable, timer.takeExpiry() { armed = nil }
-        }
+        listen(&entries)
+        let isReady = link?.hasBuffered == true
+        let found = isReady || keeper.hasWaiting ? try Poll.look(&entries) : try Poll.wait(&entries, until: nil)
+        let now = BootInstant.now
+        if found > 0, entries[Slot.timer].isReadable, timer.takeExpiry() { armed = nil }
         if keeper.hasWaiting || entries[Slot.keeper].isReadable { try hearKeeper(at: now) }
-        if let link, link.hasBuffered || !entries[Slot.link].found.isEmpty { receive(from: link, at: now) }
+        if let link, link.hasBuffered || entries[Slot.link].hasNews { receive(from: link, at: now) }
         if links.isSilent(at: now) { lose("nothing was heard from the broker", at: now) }
         if links.needsKey(at: now) { keeper.ask(.key) }
         if links.look(at: now) != nil { Log.info("\(terms.id): dialled again") }
-        if let program { move(program, at: now) }
+        if let program { move(program, entries, at: now) }
         deliver()
         advance(at: now)
     }
@@ -203,16 +204,17 @@ final class SessionReader {
         static let link = 0, timer = 1, keeper = 2, input = 3, redial = 4, outputs = 5
     }
 
-    private func listen() {
+    private func listen(_ entries: inout [PollEntry]) {
         entries.removeAll(keepingCapacity: true)
-        let linkEvents: PollEntry.Events = (link?.backlog ?? 0) > 0 ? [.input, .output] : .input
-        entries.append(PollEntry(link?.descriptor ?? -1, linkEvents))
+        let link = link, program = program
+        entries.append(PollEntry(link?.descriptor ?? -1, (link?.backlog ?? 0) > 0 ? .inputAndOutput : .input))
         entries.append(PollEntry(timer.number, .input))
         entries.append(PollEntry(keeper.number, .input))
         let isFull = isRunning && program?.input.isEmpty == false
         entries.append(PollEntry(isFull ? program?.inputDescriptor ?? -1 : -1, .output))
         entries.append(PollEntry(links.number, .input))
-        for output in program?.outputs ?? [] {
+        guard let program else { return }
+        for output in program.outputs {
             // A negative number is not waited for: a hang-up would be reported again and again.
             entries.append(PollEntry(mayRead(output) ? output.descriptor : -1, .input))
         }
@@ -236,38 +238,38 @@ final class SessionReader {
 
     /// Sets the timer when something is due before it would fire. Where it fires too early, it is set again.
     private func arm() throws {
-        let first: ContinuousClock.Instant? =
+        let first: BootInstant? =
             switch phase {
             case .running: deadlines.due
             case .draining(let until), .closing(let until): until
             case .emptying(let until): isBlocked ? until : min(until, quietSince + Self.drainTime)
             case .drained, .asked, .counted: nil  // the keeper does not take long, and its end is seen
-            case .over: ContinuousClock.now
+            case .over: BootInstant.now
             }
-        guard let due = [first, links.due].compactMap({ $0 }).min() else { return }
+        guard let due = BootInstant.earlier(first, links.due) else { return }
         // Set later only now and then: a key moves what is due by little, a heartbeat by so much that firing in vain would
         // be a wake-up of its own.
-        guard armed.map({ due < $0 || due > $0 + Self.timerSlack }) ?? true else { return }
+        guard armed.map({ due < $0 || due.nanoseconds(after: $0) > Self.timerSlack }) ?? true else { return }
         try timer.set(due)
         armed = due
     }
 
     // MARK: Bytes
 
-    private func move(_ program: ProgramStreams, at now: ContinuousClock.Instant) {
+    private func move(_ program: ProgramStreams, _ entries: [PollEntry], at now: BootInstant) {
         if isRunning {
             // Only where the wait has found room: a terminal takes 4 KiB at once, and what waits comes in much larger pieces.
-            if entries[Slot.input].found != [] { program.input.drain(into: program.inputDescriptor) }
+            if entries[Slot.input].hasNews { program.input.drain(into: program.inputDescriptor) }
             program.closeInputIfEnded()
             if let offset = program.input.takeCredit() { send(.credit(.input, offset: offset)) }
         }
         for (index, output) in program.outputs.enumerated() {
             let slot = Slot.outputs + index
-            if entries.indices.contains(slot), entries[slot].isReadable { forward(output, at: now) }
+            if slot < entries.count, entries[slot].isReadable { forward(output, at: now) }
         }
     }
 
-    private func forward(_ output: ProgramOutput, at now: ContinuousClock.Instant) {
+    private func forward(_ output: ProgramOutput, at now: BootInstant) {
         guard mayRead(output), output.read() > 0 else { return }
         quietSince = now
         deadlines.outputArrived(at: now)

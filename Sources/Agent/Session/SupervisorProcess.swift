@@ -113,7 +113,7 @@ package enum SupervisorProcess {
 final class KeyRenewal {
     private let key: NodeKey
     private let reader: ReaderProcess
-    private var madeAt: ContinuousClock.Instant = .now
+    private var madeAt: BootInstant = .now
 
     /// A key that waited for longer with its reader is made anew: the machine's clock may have been set since.
     private static let age: Duration = .seconds(3600)

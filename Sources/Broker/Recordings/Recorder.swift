@@ -32,7 +32,7 @@ final class Recorder {
     private var writer: AsciicastWriter
     /// For the standard error alone: a character that is not whole belongs to one stream.
     private var errorWriter: AsciicastWriter
-    private let zero: ContinuousClock.Instant
+    private let zero: BootInstant
     let isTerminal: Bool
     /// Of a forward only the standard error is recorded, which says what connections there were.
     private let isForward: Bool
@@ -42,6 +42,8 @@ final class Recorder {
     private var lines = JSONLine(capacity: 4096)
     /// What the node was told to be on disk.
     private var acknowledged = OutputOffsets()
+    /// Whether something came since it was last found that a seal is not worth it.
+    private var hasNews = false
 
     /// What one stream carried.
     private struct Stream {
@@ -177,6 +179,7 @@ final class Recorder {
 
     private func store(_ bytes: UnsafeRawBufferPointer) throws {
         try file.append(bytes)
+        hasNews = true
         growth?.grew()
         try chain.add(bytes)
     }
@@ -187,6 +190,7 @@ final class Recorder {
 
     /// Counts `bytes` and returns what of them is new and to be recorded.
     private func recordable(_ bytes: UnsafeRawBufferPointer, at offset: UInt64, of source: Source) throws -> UnsafeRawBufferPointer {
+        hasNews = true
         let index = source.rawValue
         if streams[index].mayJump, offset < Self.furthest { streams[index].total = max(streams[index].total, Int(offset)) }
         streams[index].mayJump = false
@@ -253,7 +257,9 @@ final class Recorder {
             (news, acknowledged, self.sealing) = (sealing.offsets, sealing.offsets, nil)
             forgetCached(upTo: sealing.size)
         }
-        if isWorthASeal {
+        if hasNews {
+            hasNews = isWorthASeal
+            guard hasNews else { return news }
             try writeSeal()
             sealing = (written, chain.size, disk.queue.synchronise(file, done: disk.tell))
         }

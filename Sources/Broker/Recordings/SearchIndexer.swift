@@ -98,7 +98,7 @@ final class SearchIndexer: Sendable {
         while !isStopped.load(ordering: .relaxed) {
             isUrgent.store(false, ordering: .sequentiallyConsistent)
             hasGrown.store(false, ordering: .sequentiallyConsistent)
-            let looked = ContinuousClock.now
+            let looked = BootInstant.now
             var limit: Duration?
             do {
                 let forgotten = deleted.withLock { ids in
@@ -161,7 +161,7 @@ final class SearchIndexer: Sendable {
         let opening = session.opening.value
         let source = try index.source(of: id, node: opening.node, person: opening.person, openedAt: session.startedAt ?? session.openedAt)
         var reading = try RecordingText(home.recording(of: id), from: source)
-        var began = ContinuousClock.now
+        var began = BootInstant.now
         while let part = try reading.next(isOver: isOver) {
             try index.add(part.lines, to: part.source)
             if isStopped.load(ordering: .relaxed) { return }

@@ -3,6 +3,7 @@
 
 import Access
 import Evidence
+import Posix
 import Protocol
 import Storage
 import Transport

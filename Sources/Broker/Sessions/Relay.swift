@@ -59,10 +59,10 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     var supervisor: WebSocketStream?
     var recorder: Recorder?
     var watchers: [Watcher] = []
-    private var heartbeat: ContinuousClock.Instant = .now
+    private var heartbeat: BootInstant = .now
     private var heartbeats = 0
     /// When the node is given up after the session was told to end.
-    private var patience: ContinuousClock.Instant?
+    private var patience: BootInstant?
     var hasReceipt = false
     /// The attachment that the supervisor has not answered yet.
     var attaching: Signed<AttachStatement>?
@@ -70,12 +70,11 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     var isJoined = false
     /// Whether the recorder has failed.
     var isUnrecorded = false
-    var heardClient: ContinuousClock.Instant = .now
-    var heardSupervisor: ContinuousClock.Instant = .now
+    var heardClient: BootInstant = .now
+    var heardSupervisor: BootInstant = .now
 
-    /// What the last wait found, and when.
-    private var entries: [PollEntry] = []
-    var now: ContinuousClock.Instant = .now
+    /// When the last wait ended.
+    var now: BootInstant = .now
 
     /// Bytes that may wait for a slow end before the other end is no longer read: credit keeps it far below.
     static let outgoingLimit = 2 * 1024 * 1024
@@ -164,9 +163,10 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
     }
 
     func run() {
+        var entries = [PollEntry(wake.number, .input), .nothing, .nothing]
         while supervisor != nil {
             do {
-                try step()
+                try step(&entries)
             } catch {
                 Log.error("session \(id): \(error)")
                 dropSupervisor()
@@ -175,10 +175,10 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         finish()
     }
 
-    private func step() throws {
+    private func step(_ entries: inout [PollEntry]) throws {
         // Both ends may have bytes inside TLS while their sockets are silent.
         let (clientHasBuffered, supervisorHasBuffered) = (client?.hasBuffered ?? false, supervisor?.hasBuffered ?? false)
-        try wait(onlyLook: clientHasBuffered || supervisorHasBuffered)
+        try wait(&entries, onlyLook: clientHasBuffered || supervisorHasBuffered)
         // Who has nothing is not asked: on a key's way that would be a system call in vain for each process.
         let isClientReady = clientHasBuffered || entries[Slot.client].isReadable
         let isSupervisorReady = supervisorHasBuffered || entries[Slot.supervisor].isReadable
@@ -192,29 +192,31 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
         flush()
         acknowledge(always: false)
         dismissUnrecorded()
-        flush()
-        if let patience, .now >= patience { dropSupervisor() }
+        if (supervisor?.outgoingBytes ?? 0) > 0 { flush() }
+        if let patience, BootInstant.now >= patience { dropSupervisor() }
     }
 
     /// The places of the descriptors among the entries.
     private enum Slot { static let wake = 0, supervisor = 1, client = 2 }
 
-    private func wait(onlyLook: Bool) throws(SystemError) {
-        let mayReadClient = (supervisor?.outgoingBytes ?? 0) < Self.outgoingLimit
-        let mayReadSupervisor = (client?.outgoingBytes ?? 0) < Self.outgoingLimit
-        entries.removeAll(keepingCapacity: true)
-        entries.append(PollEntry(wake.number, .input))
-        entries.append(PollEntry(supervisor?.descriptor ?? -1, events(supervisor, reading: mayReadSupervisor)))
-        entries.append(PollEntry(client?.descriptor ?? -1, events(client, reading: mayReadClient)))
-        let deadline = min(heartbeat, patience ?? heartbeat)
-        _ = try Poll.wait(&entries, timeout: onlyLook ? .zero : max(.zero, deadline - .now))
+    private func wait(_ entries: inout [PollEntry], onlyLook: Bool) throws(SystemError) {
+        let (supervisor, client) = (supervisor, client)
+        let (toSupervisor, toClient) = (supervisor?.outgoingBytes ?? 0, client?.outgoingBytes ?? 0)
+        entries[Slot.supervisor] = PollEntry(
+            supervisor?.descriptor ?? -1, Self.events(reading: toClient < Self.outgoingLimit, writing: toSupervisor > 0))
+        entries[Slot.client] = PollEntry(
+            client?.descriptor ?? -1, Self.events(reading: toSupervisor < Self.outgoingLimit, writing: toClient > 0))
+        _ = onlyLook ? try Poll.look(&entries) : try Poll.wait(&entries, until: BootInstant.earlier(heartbeat, patience))
         now = .now
     }
 
-    private func events(_ stream: WebSocketStream?, reading: Bool) -> PollEntry.Events {
-        var events: PollEntry.Events = reading ? .input : []
-        if let stream, stream.outgoingBytes > 0 { events.insert(.output) }
-        return events
+    private static func events(reading: Bool, writing: Bool) -> PollEntry.Events {
+        switch (reading, writing) {
+        case (true, true): .inputAndOutput
+        case (true, false): .input
+        case (false, true): .output
+        case (false, false): []
+        }
     }
 
     private func carryOutCommands() {
@@ -293,8 +295,8 @@ final class Relay: @unchecked Sendable {  // what is not locked belongs to the r
 
     /// The last bytes are for the operator: they get up to five seconds.
     func flushLast(_ client: WebSocketStream) {
-        let limit = ContinuousClock.Instant.now + .seconds(5)
-        while ContinuousClock.Instant.now < limit {
+        let limit = BootInstant.now + .seconds(5)
+        while BootInstant.now < limit {
             do {
                 if try client.flush() { return }
                 var entries = [PollEntry(client.descriptor, .output)]

@@ -17,7 +17,7 @@ package final class DecisionPoll {
     private let path: String
     private let connect: @Sendable () throws -> BrokerClient
     private var call: BackgroundCall<Answer>?
-    private var callAt: ContinuousClock.Instant = .now
+    private var callAt: BootInstant = .now
     private var failures = 0
 
     package init(_ id: RequestID, from first: Answer, of user: Operator) {

@@ -74,7 +74,7 @@ package enum KeyHolder {
         do {
             guard arguments.count == 2, let seconds = Int64(arguments[1]), (1...longestLife.components.seconds).contains(seconds)
             else { return 2 }
-            let deadline = ContinuousClock.now + .seconds(seconds)
+            let deadline = BootInstant.now + .seconds(seconds)
             try ProcessControl.forbidInspection()
             let seed = try read()
             try serve(seed, arguments[0], until: deadline)
@@ -96,7 +96,7 @@ package enum KeyHolder {
         return seed
     }
 
-    private static func serve(_ seed: borrowing SecretBytes, _ path: String, until deadline: ContinuousClock.Instant) throws {
+    private static func serve(_ seed: borrowing SecretBytes, _ path: String, until deadline: BootInstant) throws {
         // What a holder left that was killed; one that lives has been told to end.
         _ = unlink(path)
         let listener = try LocalSocket.listen(path)

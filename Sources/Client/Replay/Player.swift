@@ -62,11 +62,11 @@ struct Player {
     private mutating func loop(from start: Duration, _ news: borrowing SignalDescriptor) throws -> Int32 {
         try draw(playback.jump(to: start))
         var entries = [PollEntry(StandardStream.input.rawValue, .input), PollEntry(news.number, .input)]
-        var last = ContinuousClock.now
+        var last = BootInstant.now
         while !playback.isOver || playback.isPaused {
             try showTitle()
             _ = try Poll.wait(&entries, timeout: [playback.wait, playback.isPaused ? nil : .seconds(1)].compactMap { $0 }.min())
-            let now = ContinuousClock.now
+            let now = BootInstant.now
             try draw(playback.advance(by: now - last))
             last = now
             if let signal = try news.next() { return 128 + signal.rawValue }

@@ -4,6 +4,7 @@
 
 package import Access
 package import Evidence
+package import Posix
 package import Protocol
 package import Transport
 
@@ -30,9 +31,11 @@ package final class FrameChannel {
     package var news: [String] = []
     private static let maximumNews = 20
     /// When something came last; the broker gives a sign of life every ``Limits/sessionHeartbeat``.
-    package private(set) var heardAt: ContinuousClock.Instant = .now
+    package private(set) var heardAt: BootInstant = .now { didSet { promptAt = heardAt + Limits.promptSilence } }
+    /// From when on something typed asks for a sign of life.
+    private var promptAt: BootInstant = .now + Limits.promptSilence
     /// When the broker was asked for a sign of life that has not come.
-    private var askedAt: ContinuousClock.Instant?
+    private var askedAt: BootInstant?
 
     package init(_ stream: WebSocketStream, sealing sealer: FrameAuthenticator, opening opener: FrameAuthenticator) {
         self.stream = stream
@@ -52,7 +55,7 @@ package final class FrameChannel {
     }
 
     /// When the connection counts as lost if nothing comes.
-    package var silence: ContinuousClock.Instant {
+    package var silence: BootInstant {
         let last = heardAt + Limits.sessionSilence
         return askedAt.map { min(last, $0 + Limits.promptAnswer) } ?? last
     }
@@ -62,9 +65,8 @@ package final class FrameChannel {
             Frame.writeDataHeader(.input, offset: offset, to: header)
             try bytes.withUnsafeBytes { try enqueue(UnsafeRawBufferPointer(header), $0) }
         }
-        let now = ContinuousClock.now
-        if askedAt == nil, now >= heardAt + Limits.promptSilence {
-            askedAt = now
+        if askedAt == nil, .now >= promptAt {
+            askedAt = .now
             stream.enqueue(.ping, [])
         }
     }

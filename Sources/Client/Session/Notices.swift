@@ -2,6 +2,7 @@
 
 import Access
 import CommandLineKit
+import Posix
 import Terminal
 
 /// What Stint itself says on the operator's terminal while a session draws on it: lines between the lines of the session,
@@ -17,7 +18,7 @@ struct Notices {
     /// What the title says instead of the time left, until it is set the next time.
     private var urgent: String?
     private var isBellDue = false
-    private var titleDue: ContinuousClock.Instant = .now
+    private var titleDue: BootInstant = .now
     private var shownTitle: String?
 
     /// Whether ``take(until:)`` had to wait for the session to draw on.
@@ -34,7 +35,7 @@ struct Notices {
     var closing: [UInt8] { hasTitle ? WindowTitle.restore : [] }
 
     /// When ``take(until:)`` has something to say even if nothing comes; nil where the session must first draw on.
-    var due: ContinuousClock.Instant? {
+    var due: BootInstant? {
         guard screen.isBetween else { return nil }
         if isBellDue || (!lines.isEmpty && !screen.isFullScreen) { return .now }
         return hasTitle ? titleDue : nil

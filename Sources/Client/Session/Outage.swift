@@ -16,9 +16,9 @@ struct Outage {
 
     private let ticket: SessionTicket
     private let received: OutputOffsets
-    private let giveUpAt: ContinuousClock.Instant
+    private let giveUpAt: BootInstant
     private var call: BackgroundCall<AttachedSession>?
-    private var dialAt: ContinuousClock.Instant
+    private var dialAt: BootInstant
     private var pause: Duration
 
     private static let firstPause: Duration = .milliseconds(100)
@@ -40,7 +40,7 @@ struct Outage {
     var number: Int32 { call?.number ?? -1 }
 
     /// When ``advance(signedAfter:)`` has something to do even if no try ends.
-    var due: ContinuousClock.Instant { call == nil ? min(dialAt, giveUpAt) : giveUpAt }
+    var due: BootInstant { call == nil ? min(dialAt, giveUpAt) : giveUpAt }
 
     /// Does what is due.
     ///

@@ -90,7 +90,7 @@ extension SessionClient {
 
     /// An end of file lasts and a key is read once: a shell that comes up later may have thrown it away.
     func pressEndKeyAgain() throws {
-        guard let (due, left) = endKey, ContinuousClock.now >= due else { return }
+        guard let (due, left) = endKey, BootInstant.now >= due else { return }
         endKey = left > 1 ? (.now + Self.endKeyPause, left - 1) : nil
         guard ending == nil, closing == nil else { return }
         try forward([Self.endOfFileKey])

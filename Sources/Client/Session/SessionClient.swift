@@ -45,7 +45,7 @@ package final class SessionClient {
     static let terminalPiece = 4095
     static let typedSize = 3 * terminalPiece
     /// By how much the timer may be early.
-    private static let timerSlack: Duration = .seconds(10)
+    private static let timerSlack: Int64 = 10_000_000_000  // nanoseconds
     /// Input is not read further while this much of it waits for the socket.
     static let outgoingLimit = 256 * 1024
     static let closeTime: Duration = .seconds(5)
@@ -72,7 +72,7 @@ package final class SessionClient {
     var errorOutput: LocalOutput
     var inputEnded = false
     /// When the key that ends a terminal's input is pressed again, and how often it may be.
-    var endKey: (due: ContinuousClock.Instant, left: Int)? { didSet { isDisturbed = true } }
+    var endKey: (due: BootInstant, left: Int)? { didSet { isDisturbed = true } }
     var lastInput: UInt8?
     var lastOutput: UInt8?
     var ending: SessionEnding? { didSet { hasEnded = ending != nil } }
@@ -85,14 +85,14 @@ package final class SessionClient {
     var moreTime: MoreTime
     /// When the grant ends, as the node says.
     var notAfter: Timestamp
-    var closing: (result: Result, deadline: ContinuousClock.Instant)? { didSet { isClosing = closing != nil } }
+    var closing: (result: Result, deadline: BootInstant)? { didSet { isClosing = closing != nil } }
     private(set) var isClosing = false
     /// Whether something may be due, or due at another time than ``armed``. Nothing of that is looked at for each key.
     var isDisturbed = true
     private let timer: DeadlineTimer
-    private var armed: ContinuousClock.Instant?
+    private var armed: BootInstant?
     /// From when on a sign of life is a reason to set the timer anew, so that it does not fire in vain.
-    private var lookAgain: ContinuousClock.Instant = .now
+    private var lookAgain: BootInstant = .now
 
     var hasTerminal: Bool { session.plan.terminal != nil }
 
@@ -194,7 +194,7 @@ package final class SessionClient {
         if isDisturbed { try arm() }
         let channel = channel
         let isWriting = channel.map { $0.outgoingBytes > 0 } ?? false
-        entries[0].wanted = isWriting ? [.input, .output] : .input
+        entries[0].wanted = isWriting ? .inputAndOutput : .input
         entries[0].number = hasEnded ? -1 : channel?.descriptor ?? -1
         entries[2].number = wantsInput ? descriptors.input : -1
         entries[3] = output.wanted ?? .nothing
@@ -202,7 +202,7 @@ package final class SessionClient {
         entries[5].number = outage?.number ?? -1
         entries[6].number = moreTime.number
         let isReady = !hasEnded && channel?.hasBuffered == true
-        _ = try Poll.wait(&entries, timeout: isReady ? .zero : nil)
+        _ = isReady ? try Poll.look(&entries) : try Poll.wait(&entries, until: nil)
         if entries[7].isReadable, timer.takeExpiry() { (armed, isDisturbed) = (nil, true) }
         if entries[1].isReadable {
             isDisturbed = true
@@ -223,33 +223,26 @@ package final class SessionClient {
     /// What has come of a session that ends.
     private var over: Result? {
         if let ending, output.waiting == 0, errorOutput.waiting == 0 { return result(of: ending) }
-        if let closing, ContinuousClock.now >= closing.deadline { return closing.result }
+        if let closing, BootInstant.now >= closing.deadline { return closing.result }
         return nil
     }
 
     /// Sets the timer when something is due before it would fire. Where it fires too early, it is set again.
     private func arm() throws(SystemError) {
         isDisturbed = false
-        lookAgain = .now + Self.timerSlack
-        guard let due, armed.map({ due < $0 || due > $0 + Self.timerSlack }) ?? true else { return }
+        lookAgain = .now.advanced(byNanoseconds: Self.timerSlack)
+        guard let due, armed.map({ due < $0 || due.nanoseconds(after: $0) > Self.timerSlack }) ?? true else { return }
         try timer.set(due)
         armed = due
     }
 
     /// When there is something to do even if nothing comes.
-    var due: ContinuousClock.Instant? {
-        Self.earlier(Self.earlier(closing?.deadline, outage?.due), Self.earlier(Self.earlier(silence, noticeDue), endKey?.due))
-    }
-
-    private static func earlier(
-        _ first: ContinuousClock.Instant?, _ second: ContinuousClock.Instant?
-    ) -> ContinuousClock.Instant? {
-        guard let first, let second else { return first ?? second }
-        return min(first, second)
+    var due: BootInstant? {
+        [outage?.due, silence, noticeDue, endKey?.due].reduce(closing?.deadline, BootInstant.earlier)
     }
 
     /// When the connection counts as lost if nothing comes.
-    var silence: ContinuousClock.Instant? {
+    var silence: BootInstant? {
         guard session.ticket != nil, !hasEnded else { return nil }
         return channel?.silence
     }
@@ -359,7 +352,7 @@ package final class SessionClient {
     }
 
     /// When a line of ours or the title is due.
-    var noticeDue: ContinuousClock.Instant? { ending == nil ? notices?.due : nil }
+    var noticeDue: BootInstant? { ending == nil ? notices?.due : nil }
 
     func giveNotice() {
         guard ending == nil, let bytes = notices?.take(until: notAfter), !bytes.isEmpty else { return }

@@ -125,7 +125,7 @@ enum SessionAnswer {
     static func wait(
         on stream: WebSocketStream, within time: Duration, whose node: NodeName, _ take: ([UInt8]) throws -> SignedText?
     ) throws -> SignedText {
-        let deadline = ContinuousClock.now + time
+        let deadline = BootInstant.now + time
         while true {
             let written = try stream.flush()
             while let message = try stream.next() {
@@ -137,7 +137,7 @@ enum SessionAnswer {
                 case .ping, .pong: break
                 }
             }
-            let left = ContinuousClock.now.duration(to: deadline)
+            let left = BootInstant.now.duration(to: deadline)
             guard left > .zero else { throw ClientError.waitedTooLong(node.text) }
             if !stream.hasBuffered {
                 var entries = [PollEntry(stream.descriptor, written ? .input : [.input, .output])]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Posix
 import Protocol
 
 /// The credit of one stream that we send: never more than the window in flight.
@@ -131,7 +132,7 @@ package struct KeptInput: Sendable {
 /// How fast the operator's terminal takes what is written to it, and how much more than ``Limits/terminalCredit`` may be on
 /// its way for that: so little that Control-C still stops a flood at once, and so much that a fast terminal never waits.
 package struct DrainPace: Sendable {
-    private var mark: (offset: UInt64, at: ContinuousClock.Instant)?
+    private var mark: (offset: UInt64, at: BootInstant)?
     private var ahead = 0
 
     private static let step: UInt64 = 64 * 1024
@@ -144,7 +145,7 @@ package struct DrainPace: Sendable {
     ///   - now: asked where it counts.
     /// - Returns: bytes that count as consumed already.
     package mutating func bytesAhead(
-        consumed: UInt64, isBehind: Bool, at now: @autoclosure () -> ContinuousClock.Instant = .now
+        consumed: UInt64, isBehind: Bool, at now: @autoclosure () -> BootInstant = .now
     ) -> Int {
         guard isBehind else {
             mark = nil

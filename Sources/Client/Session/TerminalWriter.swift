@@ -68,7 +68,7 @@ final class TerminalWriter: Sendable {
     ///   to write to it, or waits until it is drained, waits with us.
     func abandon(within time: Duration) -> Bool {
         state.withLock { ($0.waiting, $0.isAbandoned) = ([], true) }
-        let limit = ContinuousClock.now + time
+        let limit = BootInstant.now + time
         while state.withLock({ $0.isWriting }) {
             let left = limit - .now
             guard left > .zero else { return false }
