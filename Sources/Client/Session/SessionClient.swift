@@ -70,6 +70,8 @@ package final class SessionClient {
     var pace = DrainPace()
     var output: LocalOutput
     var errorOutput: LocalOutput
+    /// Whether output has come that was not looked at, or waits to be written. Without, there is no credit to give either.
+    var hasOutput = true
     var inputEnded = false
     /// When the key that ends a terminal's input is pressed again, and how often it may be.
     var endKey: (due: BootInstant, left: Int)? { didSet { isDisturbed = true } }
@@ -197,8 +199,8 @@ package final class SessionClient {
         entries[0].wanted = isWriting ? .inputAndOutput : .input
         entries[0].number = hasEnded ? -1 : channel?.descriptor ?? -1
         entries[2].number = wantsInput ? descriptors.input : -1
-        entries[3] = output.wanted ?? .nothing
-        entries[4] = errorOutput.wanted ?? .nothing
+        entries[3] = hasOutput ? output.wanted ?? .nothing : .nothing
+        entries[4] = hasOutput ? errorOutput.wanted ?? .nothing : .nothing
         entries[5].number = outage?.number ?? -1
         entries[6].number = moreTime.number
         let isReady = !hasEnded && channel?.hasBuffered == true
@@ -255,8 +257,19 @@ package final class SessionClient {
     }
 
     func flush() throws {
+        if hasOutput { try passOutput() }
+        guard !hasEnded, let channel, channel.outgoingBytes > 0 else { return }
+        // The node's last word may stand before a broken connection, and after a failed write TLS cannot be read any
+        // more: so everything is read before anything is written. Credit limits how much that is.
+        while mayHaveMore, !hasEnded { mayHaveMore = try receive() }
+        if !hasEnded { try channel.flush() }
+    }
+
+    /// Writes what the operator's side takes, and gives credit for it.
+    private func passOutput() throws {
         try output.flush()
         try errorOutput.flush()
+        hasOutput = output.waiting > 0 || errorOutput.waiting > 0
         guard !hasEnded, let channel else { return }
         let waiting = output.waitingOfSession
         let ahead =
@@ -265,11 +278,6 @@ package final class SessionClient {
         if let offset = errorWindow.credit(waiting: errorOutput.waiting) {
             try channel.send(.credit(.errorOutput, offset: offset))
         }
-        guard channel.outgoingBytes > 0 else { return }
-        // The node's last word may stand before a broken connection, and after a failed write TLS cannot be read any
-        // more: so everything is read before anything is written. Credit limits how much that is.
-        while mayHaveMore, !hasEnded { mayHaveMore = try receive() }
-        if !hasEnded { try channel.flush() }
     }
 
     /// - Returns: whether anything had come.
@@ -294,12 +302,14 @@ package final class SessionClient {
             let known = try outputWindow.receive(bytes.count, at: offset)
             let fresh = UnsafeRawBufferPointer(rebasing: bytes[known...])
             output.add(fresh)
+            hasOutput = true
             notices?.passed(fresh)
             if notices?.isHeldBack == true { isDisturbed = true }
             lastOutput = bytes.last ?? lastOutput
         case .errorOutput(let offset, let bytes):
             let known = try errorWindow.receive(bytes.count, at: offset)
             errorOutput.add(UnsafeRawBufferPointer(rebasing: bytes[known...]))
+            hasOutput = true
         case .credit(.input, let offset):
             try inputWindow.credit(to: offset)
             kept.drop(before: offset)
@@ -357,6 +367,7 @@ package final class SessionClient {
     func giveNotice() {
         guard ending == nil, let bytes = notices?.take(until: notAfter), !bytes.isEmpty else { return }
         output.addOwn(bytes)
+        hasOutput = true
     }
 
     /// The size of the operator's terminal; nil where none of the descriptors is one.
