@@ -149,7 +149,7 @@ struct SessionProcessesTests {
     }
 
     @Test func `numbers since a moment are only told while they can be no others`() {
-        let now = ContinuousClock.now
+        let now = BootInstant.now
         let moment = ProcessMoment(newest: 1000, at: now, largest: 32_768)
         #expect(moment.numbers(to: 1003, at: now) == 1001...1003)
         #expect(moment.numbers(to: 1003, at: now + .milliseconds(32)) == 1001...1003)
