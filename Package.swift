@@ -41,7 +41,7 @@ let linking: [LinkerSetting] = {
         var archives = glob_t()
         let hasArchive = glob("/usr/lib/gcc/*/*/libstdc++.a", 0, nil, &archives) == 0
         globfree(&archives)
-        let own = hasArchive ? ["-L", Context.packageDirectory + "/Linking"] : []
+        let own = hasArchive ? ["-L", Context.packageDirectory + "/deploy/linking"] : []
         return [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--no-export-dynamic"] + packing + own)]
     #else
         return []

@@ -116,7 +116,8 @@ final class SessionKeeper {
         // Before anything that a reader or an agent says: what is over is over.
         heedDeadlines(at: .now)
         if entries[2].isReadable { readControl() }
-        if entries[4].isReadable { try takeRequests() }
+        // Also where only its end was seen: what it asked for last came between the looks at the two.
+        if entries[4].isReadable || entries[5].isReadable { try takeRequests() }
         if entries[1].isReadable { try takeSignals() }
         if entries[3].isReadable, let failure = program?.takeReport(), phase < .draining { finish(.failed, failure) }
         if entries[5].isReadable { try readerEnded() }
