@@ -25,6 +25,8 @@ package enum BrokerError: Explainable, Equatable {
     case nodeNotConnected(NodeName)
     case nodeDistrusts(NodeName, because: Problem)
     case nodeSilent(NodeName)
+    /// The node agreed to the session and could not start it; with what its receipt says.
+    case sessionNotBegun(NodeName, detail: String)
     case nodeAway(SessionID)
     case takenOver(SessionID)
     case nothingToWatch(SessionID)
@@ -57,6 +59,7 @@ package enum BrokerError: Explainable, Equatable {
         case .nodeNotConnected: "node.not-connected"
         case .nodeDistrusts: "node.distrusts-broker"
         case .nodeSilent: "node.silent"
+        case .sessionNotBegun: "session.not-begun"
         case .nodeAway: Problem.nodeAway
         case .takenOver: "session.taken-over"
         case .nothingToWatch: "session.not-live"
@@ -93,6 +96,7 @@ package enum BrokerError: Explainable, Equatable {
         case .nodeNotConnected(let name): "Node `\(name)` is not connected to the broker."
         case .nodeDistrusts(let name, let problem): "Node `\(name)` does not work with this broker. It says: \(problem.message)"
         case .nodeSilent(let name): "Node `\(name)` did not answer."
+        case .sessionNotBegun(let name, let detail): "Node `\(name)` could not begin the session: \(detail)"
         case .nodeAway(let id): "The node of session \(id) has not come back yet."
         case .takenOver(let id): "Session \(id) goes on in another client of this device."
         case .nothingToWatch(let id): "Session \(id) is not live, so there is nothing to look at."
@@ -121,7 +125,7 @@ package enum BrokerError: Explainable, Equatable {
         case .nodeNotConnected: "See on the node whether `stint-agent serve` runs and reaches the broker."
         case .nodeDistrusts(_, let problem): problem.hint
         case .delegationOver: "Set the clock of the node right (NTP), or the broker's."
-        case .nodeSilent: "Try again; see the agent's log on the node."
+        case .nodeSilent, .sessionNotBegun: "Try again; see the agent's log on the node."
         case .nodeAway: "Try again in a moment: `stint attach`."
         case .nothingToWatch: "Read its recording: stint replay."
         case .recordingGrows: "Look on with `stint watch`, which tells the operator; or read it when the session is over."

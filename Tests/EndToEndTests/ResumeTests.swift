@@ -61,14 +61,14 @@ struct ResumeTests {
         let files = FileManager.default
         try files.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? files.removeItem(atPath: folder) }  // of this run alone, below /tmp
-        try files.copyItem(atPath: Programs.agent, toPath: program)
+        try Programs.copy(Programs.agent, to: program)
         // The words that follow are the usual program, which is left out, and its arguments.
         try await Installation.with(.init(agentStarter: ["/bin/sh", "-c", "shift; exec \(program) \"$@\"", "sh"])) { here in
             let grant = try await here.grant()
             let shell = try await here.shell()
             shell.send("kept=of-before\r")
             try await shell.expect("kept=of-before")
-            try files.copyItem(atPath: Programs.agent, toPath: next)
+            try Programs.copy(Programs.agent, to: next)
             #expect(rename(next, program) == 0)
             // The old agent still runs, beside the new file.
             #expect(try await here.exec("echo", "between").checked().text == "between\n")
@@ -87,6 +87,26 @@ struct ResumeTests {
                 return receipts.count == 3 ? receipts : nil
             }
             #expect(receipts.allSatisfy { $0.left == 0 })
+        }
+    }
+
+    @Test func `a session whose program cannot be started is explained at once`() async throws {
+        let folder = "/tmp/stint-unstartable-" + String(UInt32.random(in: 0 ... .max), radix: 36)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }  // of this run alone, below /tmp
+        let program = folder + "/stint-agent"
+        try Programs.copy(Programs.agent, to: program)
+        try await Installation.with(.init(agentStarter: ["/bin/sh", "-c", "shift; exec \(program) \"$@\"", "sh"])) { here in
+            _ = try await here.grant()
+            #expect(try await here.exec("echo", "before").checked().text == "before\n")
+            // No file that can be run, as in the middle of a copy in place.
+            #expect(chmod(program, 0o600) == 0)
+            let begin = ContinuousClock.now
+            let outcome = try await here.exec("echo", "never")
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("`db-1` could not begin the session: ") && outcome.errors.contains("Permission denied"), "\(outcome.errors)")
+            #expect(outcome.errors.contains("(session.not-begun)"))
+            #expect(ContinuousClock.now - begin < .seconds(10))
         }
     }
 

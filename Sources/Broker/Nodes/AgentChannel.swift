@@ -63,8 +63,9 @@ final class AgentChannel: Sendable {
         case .refused(let id, let problem): hub.refused(id, by: node, problem)
         case .leaseRefused(let id, let problem): leaseRefused(id, problem)
         case .receipt(let source):
-            ReceiptIntake.store(source, from: node, in: core) { [socket] id in
+            ReceiptIntake.store(source, from: node, in: core) { [socket, hub, node] id in
                 socket.send(text: ControlMessage.receiptStored(id).text)
+                hub.endedUnbegun(id, by: node, source)
             }
         case .ledgerSeen(let size): showLedger(after: size)
         case .facts(let facts):

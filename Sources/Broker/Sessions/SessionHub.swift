@@ -155,6 +155,15 @@ final class SessionHub: Sendable {
         giveUp(id, problem)
     }
 
+    /// The node has sent a receipt by its agent. Where somebody still waits for that session, it never began: they are told why,
+    /// instead of waiting on (P7).
+    func endedUnbegun(_ id: SessionID, by node: Node, _ receipt: SignedText) {
+        guard case .waiting(_, node.name, _)? = entries.withLock({ $0[id] }),
+            let detail = try? Signed<ReceiptStatement>(receipt).value.detail  // it was read before it was stored
+        else { return }
+        core.loop.submit { [self] in giveUp(id, BrokerError.sessionNotBegun(node.name, detail: detail)) }
+    }
+
     private func giveUp(_ id: SessionID, _ error: any Error) {
         guard case .waiting(let client, _, let timer)? = entries.withLock({ $0[id] }) else { return }
         entries.withLock { $0[id] = nil }

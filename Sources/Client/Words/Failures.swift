@@ -57,7 +57,7 @@ package enum Failures {
             "transport.unreachable",
         ]),
         // Evidence that does not hold is a failure, whoever refused it.
-        (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "node.distrusts-broker", "policy.invalid", "roll.", "session.recorder-failed"]),
+        (1, ["clock.", "evidence.", "internal", "lease.", "ledger.", "node.distrusts-broker", "policy.invalid", "roll.", "session.not-begun", "session.recorder-failed"]),
         // Refused.
         (3, [
             "charter.", "document.", "duration.", "end.", "extension.", "field.", "grant.", "person.", "policy.", "proposal.", "reason.",

@@ -37,6 +37,17 @@ enum Programs {
         return String(cString: name)
     }()
 
+    /// Copies a program that is to be run, by cp(1): a file that this process has open for writing is, for a moment, open in every
+    /// process that another test starts, and cannot be run then (ETXTBSY).
+    static func copy(_ program: String, to path: String) throws {
+        let copy = Process()
+        copy.executableURL = URL(fileURLWithPath: "/bin/cp")
+        copy.arguments = [program, path]
+        try copy.run()
+        copy.waitUntilExit()
+        guard copy.terminationStatus == 0 else { throw HarnessError("\(program) was not copied") }
+    }
+
     private static let account = "stint-user"
 
     private static func makeAccount() {
