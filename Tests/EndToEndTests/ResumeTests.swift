@@ -90,6 +90,22 @@ struct ResumeTests {
         }
     }
 
+    @Test func `a client that does not come through any more ends soon after its grant`() async throws {
+        try await Installation.with { here in
+            _ = try await here.grant(for: "10s")
+            let command = try here.background(
+                Programs.stint, ["exec", "db-1", "--", "sh", "-c", "echo begun; sleep 300"],
+                environment: ["STINT_HOME": here.home(of: "oncall")], output: here.directory + "/given-up")
+            _ = try await eventually("its beginning") {
+                try String(contentsOfFile: here.directory + "/given-up", encoding: .utf8) == "begun\n" ? true : nil
+            }
+            try await here.killBroker()
+            #expect(try await command.waitForEnd(within: .seconds(30)).status == 255)
+            let words = try String(contentsOfFile: here.directory + "/given-up.err", encoding: .utf8)
+            #expect(words.contains("connection lost, retrying…") && words.contains("could not be reached again"), "\(words)")
+        }
+    }
+
     @Test func `a session whose program cannot be started is explained at once`() async throws {
         let folder = "/tmp/stint-unstartable-" + String(UInt32.random(in: 0 ... .max), radix: 36)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)

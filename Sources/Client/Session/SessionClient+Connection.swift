@@ -10,7 +10,9 @@ import Terminal
 extension SessionClient {
     /// - Throws: where that is the end.
     func lose(_ what: String) throws {
-        guard ending == nil, let channel else { return }
+        guard ending == nil else { return }
+        // Lost already, and given up now.
+        guard let channel else { throw SessionFault.connectionLost(what) }
         brokerEnd = channel.brokerEnd
         guard let ticket = session.ticket, brokerEnd == nil, closing == nil else { throw SessionFault.connectionLost(what) }
         channel.close()
