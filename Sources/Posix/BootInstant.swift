@@ -4,7 +4,7 @@ import Glibc
 
 /// A point on the clock of deadlines (``BootClock``).
 ///
-/// It is what `BootInstant` is on Linux, with a layout that the compiler knows: that one's library may change it,
+/// It is what `ContinuousClock.Instant` is on Linux, with a layout that the compiler knows: that one's library may change it,
 /// so that each copy, comparison and sum is a call, and a key on its way through a session makes dozens of them.
 /// Sums are clamped at the ends of `Int64`, 292 years from boot.
 package struct BootInstant: Comparable, Hashable, Sendable {

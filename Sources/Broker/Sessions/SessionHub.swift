@@ -159,8 +159,9 @@ final class SessionHub: Sendable {
     /// instead of waiting on (P7).
     func endedUnbegun(_ id: SessionID, by node: Node, _ receipt: SignedText) {
         guard case .waiting(_, node.name, _)? = entries.withLock({ $0[id] }),
-            let detail = try? Signed<ReceiptStatement>(receipt).value.detail  // it was read before it was stored
+            let end = try? Signed<ReceiptStatement>(receipt).value  // it was read before it was stored
         else { return }
+        let detail = end.detail.isEmpty ? "it ended (\(end.reason.rawValue))" : end.detail
         core.loop.submit { [self] in giveUp(id, BrokerError.sessionNotBegun(node.name, detail: detail)) }
     }
 
